@@ -1,0 +1,229 @@
+"""What a dining session needs from outside: store, POS, menus, outlets, clock and ids.
+
+Each port is a `Protocol`; one contract suite in the tests runs against every implementation of a port.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from msgspec import Struct
+
+from .domain.changes import Changes
+from .domain.inputs import Ids
+from .domain.menu import Menu
+from .domain.messages import OrderRecord, OrderStateName
+from .domain.order import Order, PosOutcome
+from .domain.session import Session
+
+__all__ = [
+    "Clock",
+    "CommitUnknown",
+    "Ids",
+    "Loaded",
+    "Menus",
+    "NoSuchSession",
+    "OrderPage",
+    "Outlet",
+    "Overdue",
+    "Pos",
+    "SessionKey",
+    "StaleEpoch",
+    "StorageUnavailable",
+    "Store",
+    "Table",
+    "Unit",
+]
+
+
+class SessionKey(NamedTuple):
+    """A dining session's address in the house: its restaurant bounds how many are live."""
+
+    restaurant_id: int
+    pid: str
+
+
+class Table(Struct, frozen=True):
+    """A restaurant's table. `code` is what its QR carries, `label` what people call it."""
+
+    code: str
+    label: str
+    restaurant_id: int
+
+
+class Loaded(Struct, frozen=True):
+    """A session as storage has it, and the epoch that this activation has claimed."""
+
+    session: Session
+    epoch: int
+
+
+class Unit(Struct, frozen=True):
+    """One unit of work: from the state at `before.seq` to `after`, under `epoch`.
+
+    `changes` are the rows that differ; the session's own row is always written.
+    """
+
+    epoch: int
+    before: Session
+    after: Session
+    changes: Changes
+
+
+class Overdue(Struct, frozen=True):
+    """An order whose lock limit has passed while it was in flight."""
+
+    key: SessionKey
+    order_id: str
+
+
+class OrderPage(Struct, frozen=True):
+    """Orders, newest first, and the cursor of the next page (None: no more)."""
+
+    orders: tuple[OrderRecord, ...]
+    next: str | None
+
+
+class StorageUnavailable(Exception):
+    """Storage has done nothing: the unit is not committed, or nothing could be read. May be tried again."""
+
+
+class CommitUnknown(Exception):
+    """The commit was asked for and its outcome is not known: restore from storage, never guess."""
+
+
+class StaleEpoch(Exception):
+    """Another activation has claimed the session, or `seq` is not what it was: this actor must end."""
+
+
+class NoSuchSession(Exception):
+    """Storage knows no such dining session."""
+
+
+class Store(Protocol):
+    """Durable storage. Every method may raise `StorageUnavailable`; none keeps a lock between calls.
+
+    Cancellation: a cancelled caller leaves the work to finish or to fail by itself; after a cancelled
+    `commit` its outcome is not known.
+    """
+
+    async def open_session(self, table: Table, pid: str, now: datetime) -> SessionKey:
+        """The table's open session; `pid` names a new one where none is open."""
+        ...
+
+    async def activate(self, key: SessionKey) -> Loaded:
+        """Load a session and claim its next epoch, which fences every earlier activation.
+
+        Raises:
+            NoSuchSession: there is none of this restaurant with this pid.
+        """
+        ...
+
+    async def commit(self, unit: Unit) -> None:
+        """Make `unit` durable, wholly or not at all.
+
+        Raises:
+            StaleEpoch: epoch or seq are not the stored ones; nothing was written.
+            StorageUnavailable: nothing was written.
+            CommitUnknown: it may or may not have been written.
+        """
+        ...
+
+    async def reserve_order_number(self, restaurant_id: int) -> int:
+        """The restaurant's next order number. Numbers count up from 1; gaps are allowed."""
+        ...
+
+    async def find_session(self, pid: str) -> tuple[SessionKey, bool] | None:
+        """The session's key and whether it is open; None where there is none."""
+        ...
+
+    async def find_table(self, code: str) -> Table | None:
+        """The table with this code."""
+        ...
+
+    async def load_menus(self) -> dict[int, Menu]:
+        """Every restaurant's menu."""
+        ...
+
+    async def change_menu_item(
+        self,
+        restaurant_id: int,
+        menu_item_id: int,
+        *,
+        available: bool | None,
+        price_minor: int | None,
+    ) -> Menu | None:
+        """Change an item's availability, price or both; the menu as it then stands, None: no such item."""
+        ...
+
+    async def confirmed_orders(self, pid: str) -> tuple[OrderRecord, ...]:
+        """A session's history: its confirmed orders, newest first."""
+        ...
+
+    async def orders(
+        self, restaurant_id: int, states: Sequence[OrderStateName], cursor: str | None, limit: int
+    ) -> OrderPage:
+        """A restaurant's orders in the given states (none given: all), newest first.
+
+        Raises:
+            ValueError: `cursor` is none that a page gave.
+        """
+        ...
+
+    async def unsettled_sessions(self) -> tuple[SessionKey, ...]:
+        """Sessions with an order in `prepared`, `sent` or `unknown`."""
+        ...
+
+    async def overdue_orders(self, now: datetime, limit: int) -> tuple[Overdue, ...]:
+        """Orders in `prepared`, `sent` or `unknown` whose lock limit is before `now`, oldest first."""
+        ...
+
+    async def idle_sessions(self, before: datetime, limit: int) -> tuple[SessionKey, ...]:
+        """Open sessions that nothing has changed since `before` and that have no order in flight."""
+        ...
+
+    async def probe(self) -> None:
+        """Show that storage can write. Raises `StorageUnavailable` while it cannot."""
+        ...
+
+
+class Pos(Protocol):
+    """A restaurant's point of sale, as the POS contract has it.
+
+    The caller bounds every call by a cancel scope; a cancelled call's outcome is unknown. An exception
+    other than `Cancelled` counts as `Unknown`.
+    """
+
+    async def submit(self, order: Order) -> PosOutcome:
+        """Send the order under its key; the same key again has no second effect."""
+        ...
+
+    async def look_up(self, order: Order) -> PosOutcome | None:
+        """What the POS knows of the order's key; None: nothing, which proves nothing."""
+        ...
+
+
+class Menus(Protocol):
+    """The restaurants' menus as they stand now."""
+
+    def current(self, restaurant_id: int) -> Menu:
+        """The menu of a restaurant of this house."""
+        ...
+
+
+class Outlet(Protocol):
+    """Where a member's events go: one connection. Neither method blocks or raises."""
+
+    def send(self, frame: bytes) -> None:
+        """Hand over one encoded event; it is the same object for every member."""
+        ...
+
+    def close(self, code: int, reason: str) -> None:
+        """End the connection with a close code of the protocol."""
+        ...
+
+
+class Clock(Protocol):
+    """Wall-clock time, aware, in UTC."""
+
+    def now(self) -> datetime: ...

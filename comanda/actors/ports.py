@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from .domain.changes import Changes
 from .domain.inputs import Ids
-from .domain.menu import Menu
+from .domain.menu import Menu, Restaurant, Table
 from .domain.messages import OrderRecord, OrderStateName
 from .domain.order import Order, PosOutcome
 from .domain.session import Session
@@ -27,6 +27,7 @@ __all__ = [
     "Outlet",
     "Overdue",
     "Pos",
+    "Restaurant",
     "SessionKey",
     "StaleEpoch",
     "StorageUnavailable",
@@ -41,14 +42,6 @@ class SessionKey(NamedTuple):
 
     restaurant_id: int
     pid: str
-
-
-class Table(Struct, frozen=True):
-    """A restaurant's table. `code` is what its QR carries, `label` what people call it."""
-
-    code: str
-    label: str
-    restaurant_id: int
 
 
 class Loaded(Struct, frozen=True):
@@ -141,8 +134,17 @@ class Store(Protocol):
         """The table with this code."""
         ...
 
-    async def load_menus(self) -> dict[int, Menu]:
-        """Every restaurant's menu."""
+    async def install(self, restaurants: Sequence[Restaurant], digest: str) -> None:
+        """Put restaurants, tables and menus into storage as a menu file has them.
+
+        `digest` names the file's content: where it was installed before, nothing is done, so that what
+        staff have changed since (prices, sold-out items) stands. Tables and items that the file no
+        longer has are kept but closed to guests (an item is not available, a table's code is unknown).
+        """
+        ...
+
+    async def restaurants(self) -> dict[int, Restaurant]:
+        """Every restaurant with its menu and its tables, by id."""
         ...
 
     async def change_menu_item(

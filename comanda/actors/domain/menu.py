@@ -33,3 +33,24 @@ class Menu(Struct, frozen=True):
             minor_digits=self.minor_digits,
             items={**self.items, item.menu_item_id: item},
         )
+
+
+class Table(Struct, frozen=True):
+    """A restaurant's table. `code` is what its QR carries, `label` what people call it."""
+
+    code: str
+    label: str
+    restaurant_id: int
+
+
+class Restaurant(Struct, frozen=True):
+    """A restaurant of this house: its menu, its tables, and the hash of its staff's token.
+
+    `staff_token_hash` is the SHA-256 of the token in hex; None: only the house's own staff token opens.
+    """
+
+    restaurant_id: int
+    name: str
+    menu: Menu
+    tables: tuple[Table, ...]
+    staff_token_hash: str | None = None

@@ -130,10 +130,6 @@ class Store(Protocol):
         """The session's key and whether it is open; None where there is none."""
         ...
 
-    async def find_table(self, code: str) -> Table | None:
-        """The table with this code."""
-        ...
-
     async def install(self, restaurants: Sequence[Restaurant], digest: str) -> None:
         """Put restaurants, tables and menus into storage as a menu file has them.
 

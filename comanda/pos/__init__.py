@@ -1,1 +1,1 @@
-
+"""Points of sale: adapters that fulfil the POS port of `comanda.actors.ports`."""

@@ -1,0 +1,363 @@
+"""The dining session's actor: take a batch, decide, commit, adopt, reply, publish.
+
+The output gate is here: nothing is adopted, answered or told before the commit has succeeded.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import trio
+from msgspec import Struct
+
+from comanda.runtime import Actor, ActorStopped, Envelope, MailboxFull, Outage
+
+from .audience import Audience, Seat
+from .domain.changes import Changes
+from .domain.decide import decide
+from .domain.inputs import (
+    ByMember,
+    Context,
+    Decision,
+    FollowMenu,
+    Input,
+    Interrupted,
+    Refusal,
+    refuse,
+)
+from .domain.messages import (
+    CartSnapshot,
+    MenuUpdated,
+    PlaceOrder,
+    Presence,
+    Rejection,
+    Told,
+)
+from .domain.order import IN_FLIGHT, Order
+from .domain.session import Session
+from .ports import (
+    Clock,
+    CommitUnknown,
+    Ids,
+    Menus,
+    Outlet,
+    Pos,
+    SessionKey,
+    StorageUnavailable,
+    Store,
+    Unit,
+)
+from .pos_task import PosTask, PosTimes
+
+RESOLVE_INTERVAL_SECONDS: Final = 2.0
+"""`resolve_now` is heeded at most once in this time (PROTOCOL, "Commands")."""
+
+CLOSE_FAILED: Final = 1011
+CLOSE_RESTARTING: Final = 1012
+CLOSE_SESSION_CLOSED: Final = 4410
+"""Close codes of the protocol that the actor itself gives."""
+
+
+class Sit(Struct, frozen=True):
+    """A connection of a member joins: the snapshot and the registration in one step.
+
+    The reply is a `Seated`, or a `Rejection` for somebody who may not sit here.
+    """
+
+    member_id: str
+    outlet: Outlet
+
+
+class Seated(Struct, frozen=True):
+    """A connection's place; the snapshot has gone to its outlet already."""
+
+    seat: Seat
+
+
+class MenuChanged(Struct, frozen=True):
+    """The restaurant's menu has changed; `told` goes to every member."""
+
+    told: MenuUpdated
+
+
+class PresenceChanged(Struct, frozen=True):
+    """A member's last connection has gone; the actor tells itself."""
+
+
+Message = Input | Sit | MenuChanged | PresenceChanged
+
+Answer = tuple[Told, ...]
+"""The reply to a `ByMember`: what goes to the sender alone, in this order."""
+
+
+class View(Struct, frozen=True):
+    """The last adopted state, for readers that pass no mailbox."""
+
+    session: Session
+    online: frozenset[str]
+
+    def snapshot(self) -> CartSnapshot:
+        """The cart snapshot of the protocol."""
+        return self.session.snapshot(self.online)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every dining session of a house shares. `frame` encodes what is told, once for all members."""
+
+    store: Store
+    pos: Pos
+    menus: Menus
+    clock: Clock
+    ids: Ids
+    frame: Callable[[Told], bytes]
+    pos_times: PosTimes
+    lock_limit_seconds: float
+    rng: random.Random
+
+
+class DiningSession(Actor[Message]):
+    """Owns one table's visit. Restored from storage at every activation; the epoch fences the last."""
+
+    def __init__(self, key: SessionKey, around: Surroundings) -> None:
+        self._key = key
+        self._around = around
+        self._session: Session | None = None
+        self._epoch = 0
+        self._audience = Audience(self._member_gone)
+        self._presence_due = False
+        self._spare_number: int | None = None
+        self._pos_task: PosTask | None = None
+        self._asked_at = -RESOLVE_INTERVAL_SECONDS
+
+    @property
+    def view(self) -> View | None:
+        """What readers may take without the mailbox; None before the first activation is through."""
+        if self._session is None:
+            return None
+        return View(self._session, self._audience.online)
+
+    def may_passivate(self) -> bool:
+        """Not while somebody is connected, nor while an order is prepared, sent or unknown."""
+        pending = None if self._session is None else self._session.pending
+        return not self._audience and (pending is None or pending.state not in IN_FLIGHT)
+
+    # --- Life ---------------------------------------------------------------------------------
+
+    async def on_start(self) -> None:
+        """Load the rows, claim the epoch, take up an order that was left in flight.
+
+        Raises:
+            NoSuchSession: there is none with this key.
+            Outage: storage does not answer.
+        """
+        try:
+            loaded = await self._around.store.activate(self._key)
+            self._epoch = loaded.epoch
+            session, changes = loaded.session, Changes()
+            for said in (Interrupted(), FollowMenu()):
+                decision = decide(session, said, self._decision_context())
+                assert isinstance(decision, Decision)
+                session = decision.session
+                changes.add(decision.changes)
+            if session is not loaded.session:
+                await self._around.store.commit(Unit(self._epoch, loaded.session, session, changes))
+        except (StorageUnavailable, CommitUnknown) as error:
+            raise Outage("Storage does not answer.") from error
+        self._session = session
+        if session.pending is not None:
+            self._carry(session.pending)
+
+    def on_end(self, error: BaseException | None) -> None:
+        """Let go of who is still connected: they join again and find what is durable."""
+        if error is None:
+            self._audience.close(CLOSE_RESTARTING, "The table is moving; join again")
+        else:
+            self._audience.close(CLOSE_FAILED, "The table is being restored; join again")
+
+    # --- A batch ------------------------------------------------------------------------------
+
+    async def on_batch(self, batch: list[Envelope[Message]]) -> None:
+        """Decide upon all that waited, commit it as one unit, then adopt, reply and publish.
+
+        Raises:
+            Outage: the outcome of the commit is not known; the actor is restored from storage.
+            StaleEpoch: another activation owns the session.
+        """
+        before = self._session
+        assert before is not None
+        await self._reserve_number(batch)
+        session, changes = before, Changes()
+        outcomes: list[tuple[Envelope[Message], Decision | Refusal | None]] = []
+        for envelope in batch:
+            outcome = self._decide(session, envelope.message)
+            if isinstance(outcome, Decision):
+                session = outcome.session
+                changes.add(outcome.changes)
+            outcomes.append((envelope, outcome))
+        if session is not before and not await self._commit(
+            Unit(self._epoch, before, session, changes), batch
+        ):
+            return
+        self._session = session
+        for envelope, outcome in outcomes:
+            if outcome is not None:
+                self._follow_up(envelope, outcome)
+        for envelope, outcome in outcomes:
+            if outcome is None:
+                self._beside_the_cart(envelope)
+        if session.closed_reason is not None:
+            self._audience.close(CLOSE_SESSION_CLOSED, session.closed_reason)
+
+    def _decide(self, session: Session, message: Message) -> Decision | Refusal | None:
+        """The decision upon a message; None for what is no part of the session's state."""
+        if isinstance(message, Sit | PresenceChanged):
+            return None
+        if isinstance(message, MenuChanged):
+            message = FollowMenu()
+        placing = isinstance(message, ByMember) and isinstance(message.command, PlaceOrder)
+        if placing and session.pending is None and self._spare_number is None:
+            return refuse("storage_unavailable", "Not saved and nothing changed; try again")
+        outcome = decide(session, message, self._decision_context())
+        if not isinstance(outcome, Decision):
+            return outcome
+        if outcome.start is not None:
+            self._spare_number = None
+        if outcome.ask_now:
+            wait = self._asked_at + RESOLVE_INTERVAL_SECONDS - trio.current_time()
+            if wait > 0:
+                return Refusal(
+                    Rejection("rate_limited", "The kitchen was asked just now", round(wait, 3))
+                )
+            self._asked_at = trio.current_time()
+        return outcome
+
+    def _decision_context(self) -> Context:
+        around = self._around
+        return Context(
+            now=around.clock.now(),
+            menu=around.menus.current(self._key.restaurant_id),
+            ids=around.ids,
+            lock_limit_seconds=around.lock_limit_seconds,
+            order_number=self._spare_number,
+        )
+
+    async def _reserve_number(self, batch: list[Envelope[Message]]) -> None:
+        """A number for the order that this batch may place, in a unit of its own. Gaps are allowed."""
+        if self._spare_number is not None:
+            return
+        for envelope in batch:
+            message = envelope.message
+            if isinstance(message, ByMember) and isinstance(message.command, PlaceOrder):
+                break
+        else:
+            return
+        try:
+            self._spare_number = await self._around.store.reserve_order_number(
+                self._key.restaurant_id
+            )
+        except (StorageUnavailable, CommitUnknown):
+            self._spare_number = None
+
+    async def _commit(self, unit: Unit, batch: list[Envelope[Message]]) -> bool:
+        """Make the unit durable; False, and everybody has been told, when nothing was written."""
+        try:
+            await self._around.store.commit(unit)
+        except StorageUnavailable as error:
+            refusal = Rejection("storage_unavailable", "Not saved and nothing changed; try again")
+            for envelope in batch:
+                if isinstance(envelope.message, ByMember):
+                    request_id = envelope.message.command.request_id
+                    envelope.resolve((refusal.as_error(request_id),))
+                else:
+                    envelope.fail(error)
+            return False
+        except CommitUnknown as error:
+            raise Outage("The outcome of a commit is not known.") from error
+        return True
+
+    # --- After the commit ---------------------------------------------------------------------
+
+    def _follow_up(self, envelope: Envelope[Message], outcome: Decision | Refusal) -> None:
+        """Tell what is durable now, answer the sender, and start what was decided."""
+        message = envelope.message
+        if isinstance(outcome, Decision):
+            for event in outcome.events:
+                self._audience.send(self._around.frame(event))
+            if outcome.start is not None:
+                self._carry(outcome.start)
+            if outcome.ask_now and self._pos_task is not None:
+                self._pos_task.ask_now()
+        if isinstance(message, MenuChanged):
+            self._audience.send(self._around.frame(message.told))
+        if isinstance(message, ByMember):
+            envelope.resolve(self._answer(message, outcome))
+        elif isinstance(outcome, Refusal):
+            envelope.resolve(outcome.rejection)
+        else:
+            envelope.resolve(outcome.reply)
+
+    def _answer(self, message: ByMember, outcome: Decision | Refusal) -> Answer:
+        told: tuple[Told, ...] = ()
+        if isinstance(outcome, Refusal):
+            told = (outcome.rejection.as_error(message.command.request_id),)
+        elif outcome.reply is not None:
+            told = (outcome.reply,)  # type: ignore[assignment]  # an Ack, by `decide`
+        if outcome.show_snapshot:
+            view = self.view
+            assert view is not None
+            told += (view.snapshot(),)
+        return told
+
+    def _beside_the_cart(self, envelope: Envelope[Message]) -> None:
+        message = envelope.message
+        if isinstance(message, Sit):
+            envelope.resolve(self._sit(message))
+        elif isinstance(message, PresenceChanged):
+            self._presence_due = False
+            self._tell_presence()
+
+    def _sit(self, message: Sit) -> Seated | Rejection:
+        session = self._session
+        assert session is not None
+        if session.closed_reason is not None:
+            return Rejection("session_closed", "This table's session is closed")
+        if message.member_id not in session.members:
+            return Rejection("bad_message", "This member does not sit at this table")
+        was_online = self._audience.online
+        seat = self._audience.seat(message.member_id, message.outlet)
+        if seat is None:
+            return Rejection("rate_limited", "Too many connections of this member")
+        message.outlet.send(self._around.frame(session.snapshot(self._audience.online)))
+        if message.member_id not in was_online:
+            self._tell_presence(besides=seat)
+        return Seated(seat)
+
+    def _member_gone(self) -> None:
+        if not self._presence_due:
+            self._presence_due = True
+            try:
+                self.context.tell_self(PresenceChanged())
+            except (ActorStopped, MailboxFull):
+                self._presence_due = False
+
+    def _tell_presence(self, *, besides: Seat | None = None) -> None:
+        session = self._session
+        if session is not None and self._audience:
+            members = session.present(self._audience.online)
+            presence = Presence(members, self._around.clock.now())
+            self._audience.send(self._around.frame(presence), besides=besides)
+
+    def _carry(self, order: Order) -> None:
+        """Start the child task that carries this order to the POS."""
+        around = self._around
+        self._pos_task = PosTask(
+            order.order_id,
+            around.pos,
+            around.pos_times,
+            around.clock,
+            self.context.ask_self,
+            around.rng,
+        )
+        self.context.start_task(self._pos_task.run)

@@ -1,0 +1,119 @@
+"""The child task that carries one order to the POS and stays with it until its outcome is known.
+
+It decides nothing: what it is about to do and what it has learnt go to its actor as messages, and it
+goes on only when they are durable.
+"""
+
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import trio
+
+from .domain.inputs import CallAnswered, CallStarting
+from .domain.order import IN_FLIGHT, Order, Pending, PosOutcome, Unknown
+from .ports import Clock, Pos, StorageUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class PosTimes:
+    """How long calls and pauses last, in seconds.
+
+    `call_timeout_seconds` is specification 7.1's; it ends a call, not the order. The pauses between two
+    attempts double from `pause_seconds` up to `longest_pause_seconds` (2, 4, 8, 8 …), each lengthened by
+    up to `jitter` of itself so that tables do not ask in step. `repeat_seconds` is how soon a message
+    that storage could not take is told again. `longest_wait_seconds` bounds a POS's own `expected_by`.
+    """
+
+    call_timeout_seconds: float = 10.0
+    pause_seconds: float = 2.0
+    longest_pause_seconds: float = 8.0
+    jitter: float = 0.1
+    repeat_seconds: float = 0.5
+    longest_wait_seconds: float = 30.0
+
+
+class PosTask:
+    """Carries one order. `tell` hands a message to the actor and returns its reply once durable."""
+
+    def __init__(
+        self,
+        order_id: str,
+        pos: Pos,
+        times: PosTimes,
+        clock: Clock,
+        tell: Callable[[CallStarting | CallAnswered], Awaitable[object]],
+        rng: random.Random,
+    ) -> None:
+        self._order_id = order_id
+        self._pos = pos
+        self._times = times
+        self._clock = clock
+        self._tell_actor = tell
+        self._rng = rng
+        self._wake = trio.Event()
+
+    def ask_now(self) -> None:
+        """End the pause between two attempts. A call that is running goes on: it is joined."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Call, report, pause, and call again with the same key, until the order is settled.
+
+        Ends also when the lock limit has handed the order to the staff. When cancelled, a running call
+        is given up; the next activation finds the order `sent` and treats its outcome as unknown.
+        """
+        pause = self._times.pause_seconds
+        while True:
+            order = await self._tell(CallStarting(self._order_id))
+            if order is None:
+                return
+            self._wake = trio.Event()
+            outcome = await self._ask_pos(order)
+            order = await self._tell(CallAnswered(self._order_id, outcome))
+            if order is None or order.state not in IN_FLIGHT:
+                return
+            await self._pause(pause, outcome)
+            pause = min(pause * 2, self._times.longest_pause_seconds)
+
+    async def _ask_pos(self, order: Order) -> PosOutcome:
+        if order.state != "sent":
+            known = await self._bounded(self._pos.look_up, order)
+            if known is not None and not isinstance(known, Unknown):
+                return known
+        outcome = await self._bounded(self._pos.submit, order)
+        return Unknown("the POS answered nothing") if outcome is None else outcome
+
+    async def _bounded(
+        self, ask: Callable[[Order], Awaitable[PosOutcome | None]], order: Order
+    ) -> PosOutcome | None:
+        """One call to the POS under its own scope; whatever goes wrong in it is `Unknown`."""
+        timeout = self._times.call_timeout_seconds
+        with trio.move_on_after(timeout):
+            try:
+                return await ask(order)
+            except Exception as error:
+                return Unknown(f"the call failed: {type(error).__name__}")
+        return Unknown(f"no answer within {timeout:g} s")
+
+    async def _tell(self, message: CallStarting | CallAnswered) -> Order | None:
+        while True:
+            try:
+                reply = await self._tell_actor(message)
+            except StorageUnavailable:
+                await trio.sleep(self._times.repeat_seconds)
+                continue
+            assert reply is None or isinstance(reply, Order)
+            return reply
+
+    async def _pause(self, pause: float, outcome: PosOutcome) -> None:
+        pause *= 1 + self._times.jitter * self._rng.random()
+        if isinstance(outcome, Pending) and outcome.expected_by is not None:
+            pause = max(pause, self._until(outcome.expected_by))
+        with trio.move_on_after(pause):
+            await self._wake.wait()
+
+    def _until(self, moment: datetime) -> float:
+        left = (moment - self._clock.now()).total_seconds()
+        return min(left, self._times.longest_wait_seconds)

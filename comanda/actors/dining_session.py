@@ -32,6 +32,7 @@ from .domain.messages import (
     PlaceOrder,
     Presence,
     Rejection,
+    ServerClosing,
     Told,
 )
 from .domain.order import IN_FLIGHT, Order
@@ -52,6 +53,9 @@ from .pos_task import PosTask, PosTimes
 
 RESOLVE_INTERVAL_SECONDS: Final = 2.0
 """`resolve_now` is heeded at most once in this time (PROTOCOL, "Commands")."""
+
+REJOIN_AFTER_SECONDS: Final = 1.0
+"""What `server_closing` asks members to wait; a restart takes about so long."""
 
 CLOSE_FAILED: Final = 1011
 CLOSE_RESTARTING: Final = 1012
@@ -168,6 +172,13 @@ class DiningSession(Actor[Message]):
         self._session = session
         if session.pending is not None:
             self._carry(session.pending)
+
+    async def on_stop(self) -> None:
+        """The server goes down: who is connected hears it and joins again in a moment."""
+        if self._audience:
+            closing = ServerClosing(REJOIN_AFTER_SECONDS, self._around.clock.now())
+            self._audience.send(self._around.frame(closing))
+            self._audience.close(CLOSE_RESTARTING, "The server is restarting; join again")
 
     def on_end(self, error: BaseException | None) -> None:
         """Let go of who is still connected: they join again and find what is durable."""

@@ -17,6 +17,9 @@ MAX_INSTRUCTIONS_CHARACTERS = 500
 MAX_LINES = 100
 MAX_NOTES_BYTES = 16 * 1024
 MAX_NAME_CHARACTERS = 40
+MAX_SENTENCE_CHARACTERS = (
+    200  # what is wrong with a message; the decoder may quote the message itself
+)
 
 RequestId = Annotated[str, Meta(min_length=1, max_length=64)]
 PublicId = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,64}\Z")]
@@ -24,6 +27,7 @@ Qty = Annotated[int, Meta(ge=1, le=MAX_QTY)]
 Note = Annotated[str, Meta(max_length=MAX_NOTE_CHARACTERS)]
 Instructions = Annotated[str, Meta(max_length=MAX_INSTRUCTIONS_CHARACTERS)]
 MenuItemId = Annotated[int, Meta(ge=0, le=2**53)]
+Total = Annotated[float, Meta(ge=0)]
 
 LineState = Literal["pending", "locked", "ordered"]
 Stage = Literal["sent", "unknown", "pending", "needs_staff"]
@@ -104,7 +108,7 @@ class PlaceOrder(Struct, frozen=True, tag="place_order"):
     """Order what is in the cart. `cart_items` and `total` say what the member saw, no more."""
 
     cart_items: Annotated[tuple[SeenItem, ...], Meta(max_length=MAX_LINES)]
-    total: float
+    total: Total
     special_instructions: Instructions = ""
     request_id: RequestId | None = None
 
@@ -452,7 +456,7 @@ def decode_told(frame: bytes | str) -> Told:
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, msgspec.ValidationError):
-        return f"The message is not valid: {error}"
+        return f"The message is not valid: {error}"[:MAX_SENTENCE_CHARACTERS]
     if isinstance(error, RecursionError):
         return "The message is nested too deeply"
     return "The message is not JSON"

@@ -74,7 +74,7 @@ def call_answered(session: Session, said: CallAnswered, context: Context) -> Dec
     changes = Changes()
     changes.attempts.append(AttemptEnded(order.order_id, order.attempt, context.now, said.outcome))
     outcome = said.outcome
-    if isinstance(outcome, NotSent) and order.state != "sent":
+    if isinstance(outcome, NotSent) and (order.state != "sent" or order.attempt > 1):
         outcome = Unknown(outcome.why)  # an earlier attempt may have arrived
     match outcome:
         case Accepted():

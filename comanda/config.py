@@ -1,0 +1,133 @@
+"""Every setting of a server, by name, with its default and its bounds. `COMANDA_…` in the environment.
+
+What a command line gives stands before the environment, the environment before the default.
+"""
+
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingsUnusable(Exception):
+    """A setting is wrong. The text names it and says what is wrong with it."""
+
+
+class Settings(BaseSettings):
+    """A server's settings. Times are in seconds; specification section 7 has the defaults."""
+
+    model_config = SettingsConfigDict(env_prefix="COMANDA_", extra="ignore")
+
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+    database: str = "sqlite+aiosqlite:///comanda.db"
+    menu: Path | None = None
+    demo_tables: int = Field(12, ge=1, le=1000)
+    public_url: str | None = None
+    allowed_origin: tuple[str, ...] = ()
+    staff_token: SecretStr | None = None
+    staff_token_file: Path | None = None
+    key_file: Path | None = None
+
+    pos: Literal["dummy"] = "dummy"
+    pos_delay: float = Field(3.0, ge=0, le=3600)
+    pos_success_rate: float = Field(0.9, ge=0, le=1)
+    pos_seed: int = 0
+    pos_timeout: float = Field(10.0, gt=0, le=600)
+    lock_limit: float = Field(60.0, gt=0, le=3600)
+
+    order_timeout: float = Field(10.0, gt=0, le=600)
+    reconnect_timeout: float = Field(5.0, gt=0, le=600)
+    poll_interval: float = Field(2.0, gt=0, le=600)
+    retry_limit: int = Field(3, ge=0, le=20)
+    retry_delay: float = Field(2.0, gt=0, le=600)
+
+    rate_limits: Literal["on", "off"] = "on"
+    stop_deadline: float = Field(10.0, gt=0, le=600)
+    session_idle_hours: float = Field(6.0, gt=0, le=24 * 7)
+    max_live_sessions: int = Field(10_000, ge=1, le=1_000_000)
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "console"] = "auto"
+
+    @field_validator("database")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if not value.startswith("sqlite+aiosqlite:///"):
+            raise ValueError(
+                "only sqlite+aiosqlite:///PATH is supported; for example "
+                "sqlite+aiosqlite:///comanda.db"
+            )
+        return value
+
+    @field_validator("public_url", "allowed_origin")
+    @classmethod
+    def _web_address(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        for one in (value,) if isinstance(value, str) else value or ():
+            parts = urlsplit(one)
+            if parts.scheme not in ("http", "https") or not parts.netloc:
+                raise ValueError(
+                    f"{one!r} is no web address; give https://host or http://host:port"
+                )
+        return value.rstrip("/") if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _lock_outlasts_a_call(self) -> "Settings":
+        if self.lock_limit <= self.pos_timeout:
+            raise ValueError(
+                f"lock_limit ({self.lock_limit:g} s) must be longer than "
+                f"pos_timeout ({self.pos_timeout:g} s)"
+            )
+        return self
+
+    @property
+    def database_path(self) -> Path:
+        """The SQLite file."""
+        return Path(self.database.removeprefix("sqlite+aiosqlite:///"))
+
+    @property
+    def signing_key_file(self) -> Path:
+        """Where the key of members' tokens is kept: beside the database unless a setting says else."""
+        return self.key_file or self.database_path.with_suffix(".key")
+
+    def read_staff_token(self) -> str | None:
+        """The house's staff token, from the environment or its file; None where there is none.
+
+        Raises:
+            SettingsUnusable: the file cannot be read or is empty.
+        """
+        if self.staff_token_file is None:
+            return None if self.staff_token is None else self.staff_token.get_secret_value()
+        try:
+            token = self.staff_token_file.read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsUnusable(
+                f"The staff token file {self.staff_token_file} cannot be read: {error}"
+            ) from error
+        if not token:
+            raise SettingsUnusable(f"The staff token file {self.staff_token_file} is empty")
+        return token
+
+
+def make_settings(**given: object) -> Settings:
+    """Settings from what was given (None: not given), then the environment, then the defaults.
+
+    Raises:
+        SettingsUnusable: with one sentence for each setting that is wrong.
+    """
+    chosen = {key: value for key, value in given.items() if value is not None}
+    try:
+        return Settings(**chosen)  # type: ignore[arg-type]  # pydantic checks
+    except ValidationError as error:
+        raise SettingsUnusable("; ".join(_sentence(one) for one in error.errors())) from None
+    except ValueError as error:  # an environment variable that pydantic-settings cannot parse
+        raise SettingsUnusable(str(error)) from None
+
+
+def _sentence(error: object) -> str:
+    assert isinstance(error, dict)
+    name = ".".join(str(part) for part in error["loc"])
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{name}: {message}" if name else message

@@ -1,0 +1,117 @@
+"""One HTTP request as an endpoint sees it: who asks, with what, and how often."""
+
+from typing import Any
+
+import msgspec
+from quart import request
+
+from comanda.actors.ports import SessionKey
+
+from .auth import BadToken, MemberPass
+from .front import Front
+from .limits import AddressBuckets
+from .problems import Refused
+
+MAX_QUERY_CHARACTERS = 512
+
+
+class Call:
+    """Wraps the current Quart request. Its checks raise `Refused`."""
+
+    def __init__(self, front: Front) -> None:
+        self.front = front
+
+    @property
+    def address(self) -> str:
+        """The address that asks."""
+        return request.remote_addr or ""
+
+    def limit(self, buckets: AddressBuckets) -> None:
+        """Refuse an address that asks too often."""
+        if self.front.limits.enabled:
+            wait = buckets.take(self.address)
+            if wait > 0:
+                raise Refused("rate_limited", "Too many requests; slow down", retry_after=wait)
+
+    async def body(self, kind: Any) -> Any:
+        """The JSON body as `kind`, size and media type checked."""
+        if request.mimetype != "application/json":
+            raise Refused("unsupported_media_type", "The body must be application/json")
+        data = await request.get_data(cache=False)
+        try:
+            return msgspec.json.decode(data, type=kind)
+        except msgspec.ValidationError as error:
+            raise Refused("bad_message", f"The body is not valid: {error}") from error
+        except (ValueError, RecursionError) as error:
+            raise Refused("bad_message", "The body is not JSON") from error
+
+    def query(self, name: str, default: str) -> str:
+        """A query parameter."""
+        value: str = request.args.get(name, default)
+        if len(value) > MAX_QUERY_CHARACTERS or "\x00" in value:
+            raise Refused("bad_message", f"The parameter `{name}` is too long")
+        return value
+
+    def whole_number(self, name: str, default: int, least: int, most: int) -> int:
+        """A query parameter between `least` and `most`."""
+        text = self.query(name, str(default))
+        if not (text.isascii() and text.isdigit() and least <= int(text[:9]) <= most):
+            raise Refused("bad_message", f"`{name}` is a number from {least} to {most}")
+        return int(text)
+
+    def if_none_match(self, etag: str) -> bool:
+        """Whether the asker has this version already."""
+        return etag in request.if_none_match.as_set() or request.if_none_match.contains(
+            etag.strip('"')
+        )
+
+    def websocket_url(self, path: str) -> str:
+        """The absolute ws or wss address of `path`, as the asker can reach it."""
+        base = self.front.public_url
+        if base is None:
+            base = f"{request.scheme}://{request.host}"
+        return "ws" + base.rstrip("/").removeprefix("http") + path
+
+    def token(self) -> str:
+        """The bearer token."""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise Refused("unauthorized", "A bearer token is needed")
+        return token.strip()
+
+    async def member_key(self, session_pid: str) -> SessionKey:
+        """The session that the asker's token opens, which must be `session_pid` and open."""
+        token = self.token()
+        try:
+            member: MemberPass = self.front.members.read(token)
+        except BadToken as error:
+            raise Refused("unauthorized", "The token is not valid") from error
+        found = await self.front.find_session(session_pid)
+        if found is None:
+            raise Refused("not_found", "There is no such session")
+        key, is_open = found
+        if member.key != key:
+            raise Refused("forbidden", "The token is for another session")
+        if not is_open:
+            raise Refused("unauthorized", "This table's session is closed")
+        return key
+
+    def any_staff(self) -> None:
+        """Somebody of the staff asks, of whichever restaurant."""
+        if not self.front.staff.is_staff(self.token()):
+            self._no_staff()
+
+    def staff_of(self, restaurant_id: int) -> None:
+        """Somebody of this restaurant's staff asks."""
+        token = self.token()
+        if not self.front.staff.opens(token, restaurant_id):
+            if self.front.staff.is_staff(token):
+                raise Refused("forbidden", "The token is another restaurant's")
+            self._no_staff()
+
+    def _no_staff(self) -> None:
+        try:
+            self.front.members.read(self.token())
+        except BadToken as error:
+            raise Refused("unauthorized", "The staff token is not valid") from error
+        raise Refused("forbidden", "This is for the staff")

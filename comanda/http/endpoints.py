@@ -1,0 +1,28 @@
+"""The HTTP endpoints as one table: the routes and the OpenAPI document are both made from it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Access = Literal["anyone", "member", "staff"]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One operation. `answer` is the body's type, `body` the request's; `codes` are its problems' codes.
+
+    `run` gets a `Call` and the path's parameters; `content` are answers that are no JSON.
+    """
+
+    method: str
+    path: str
+    summary: str
+    run: Callable[..., Awaitable[Any]]
+    access: Access = "anyone"
+    body: Any = None
+    answer: Any = None
+    status: int = 200
+    codes: tuple[str, ...] = ()
+    query: dict[str, str] = field(default_factory=dict)
+    content: str | None = None
+    limited: bool = True

@@ -1,0 +1,69 @@
+"""What the front's routes share: the house, the tokens, the limits, the settings told to clients."""
+
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from comanda.actors.house import House
+from comanda.actors.ports import SessionKey
+
+from .auth import MemberTokens, StaffTokens
+from .limits import AddressBuckets, AddressCounts, FrontLimits
+from .metrics import Metrics
+
+
+MAX_PID_CHARACTERS = 64
+"""Longer is no session id of ours; storage need not be asked."""
+
+
+class ClientSettings(Struct, frozen=True):
+    """The specification's section 7 as a client gets it with its join. Times are in seconds."""
+
+    order_timeout_seconds: float = 10.0
+    reconnect_timeout_seconds: float = 5.0
+    poll_interval_seconds: float = 2.0
+    retry_limit: int = 3
+    retry_delay_seconds: float = 2.0
+
+
+@dataclass
+class Front:
+    """One server's front. `public_url` is the address that guests' phones use, where it is known."""
+
+    house: House
+    members: MemberTokens
+    staff: StaffTokens
+    metrics: Metrics
+    limits: FrontLimits = field(default_factory=FrontLimits)
+    client_settings: ClientSettings = field(default_factory=ClientSettings)
+    public_url: str | None = None
+    allowed_origins: tuple[str, ...] = ()
+    draining: bool = False
+
+    def __post_init__(self) -> None:
+        self.requests = AddressBuckets(self.limits.requests_a_second, self.limits.request_burst)
+        self.joins = AddressBuckets(self.limits.joins_a_minute / 60, self.limits.join_burst)
+        self.connections = AddressCounts(self.limits.connections)
+
+    def origin_allowed(self, origin: str | None, scheme: str, host: str) -> bool:
+        """Whether a websocket handshake with this Origin is let in; none at all is no browser's.
+
+        `scheme` (``http`` or ``https``) and `host` are those under which the server was asked.
+        """
+        if origin is None:
+            return True
+        ours = {f"{scheme}://{host}", *self.allowed_origins}
+        if self.public_url is not None:
+            parts = urlsplit(self.public_url)
+            ours.add(f"{parts.scheme}://{parts.netloc}")
+        return origin.lower() in {one.lower().rstrip("/") for one in ours}
+
+    async def find_session(self, session_pid: str) -> tuple[SessionKey, bool] | None:
+        """A session's key and whether it is open; None where there is none.
+
+        Raises `StorageUnavailable`.
+        """
+        if not 0 < len(session_pid) <= MAX_PID_CHARACTERS or not session_pid.isascii():
+            return None
+        return await self.house.store.find_session(session_pid)

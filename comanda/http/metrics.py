@@ -1,0 +1,67 @@
+"""What the house and its front count, in Prometheus' text format."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from comanda.actors.dining_session import Message
+from comanda.actors.ports import SessionKey
+from comanda.runtime import Registry
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class _HouseCollector(Collector):
+    """Asks the registry when it is asked itself."""
+
+    def __init__(self, registry: Registry[SessionKey, Message]) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterator[Metric]:
+        seen = self._registry.statistics()
+        yield GaugeMetricFamily("comanda_sessions_live", "Sessions in memory", value=seen.live)
+        yield GaugeMetricFamily(
+            "comanda_sessions_quarantined", "Sessions in quarantine", value=seen.quarantined
+        )
+        yield GaugeMetricFamily(
+            "comanda_storage_outage", "1 while storage does not answer", value=int(seen.outage)
+        )
+        yield GaugeMetricFamily(
+            "comanda_mailbox_depth",
+            "Commands that wait, all sessions together",
+            value=sum(child.mailbox.depth for child in seen.children),
+        )
+        yield CounterMetricFamily(
+            "comanda_activations", "Sessions activated", value=seen.activations_total
+        )
+
+
+class Metrics:
+    """The front's counters, and the house's gauges where a registry is given."""
+
+    def __init__(self, registry: Registry[SessionKey, Message] | None = None) -> None:
+        self._prometheus = CollectorRegistry()
+        if registry is not None:
+            self._prometheus.register(_HouseCollector(registry))
+        self.commands = Counter(
+            "comanda_commands",
+            "Commands by type and by what became of them",
+            ("type", "result"),
+            registry=self._prometheus,
+        )
+        self.joins = Counter("comanda_joins", "Members who sat down", registry=self._prometheus)
+        self.connections = Counter(
+            "comanda_connections", "Websockets accepted", registry=self._prometheus
+        )
+        self.requests = Counter(
+            "comanda_http_requests",
+            "Requests by route and status",
+            ("route", "status"),
+            registry=self._prometheus,
+        )
+
+    def text(self) -> bytes:
+        """All of it in the exposition format."""
+        return generate_latest(self._prometheus)

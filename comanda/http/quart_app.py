@@ -1,0 +1,111 @@
+"""The Quart-Trio application: routes from the table of endpoints, the websocket, problems for errors."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+from quart import Response, request
+from quart_trio import QuartTrio
+from werkzeug.exceptions import HTTPException
+
+from comanda.actors.domain.messages import encode
+from comanda.actors.ports import NoSuchSession, StorageUnavailable
+from comanda.runtime import RuntimeRefusal
+
+from .call import Call
+from .endpoints import Endpoint
+from .front import Front
+from .problems import Refused, problem_response
+from .routes import ENDPOINTS
+from .websocket import serve_member
+from .wire import REFUSED_BY_THE_HOUSE, refusal_code
+
+log = structlog.get_logger("comanda.http")
+
+MAX_BODY_BYTES = 64 * 1024
+"""PROTOCOL, "HTTP": bodies are at most 64 KiB."""
+
+BODY_TIMEOUT_SECONDS = 30
+"""A body that has not come whole by then is given up."""
+
+_CODES = {404: "not_found", 405: "method_not_allowed", 413: "payload_too_large"}
+
+
+def make_quart_app(front: Front) -> QuartTrio:
+    """The ASGI application of one front. Nothing runs yet."""
+    app = QuartTrio("comanda", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.config["BODY_TIMEOUT"] = BODY_TIMEOUT_SECONDS
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    for endpoint in ENDPOINTS:
+        app.add_url_rule(
+            endpoint.path,
+            endpoint=endpoint.run.__name__,
+            view_func=_view(front, endpoint),
+            methods=[endpoint.method],
+            provide_automatic_options=False,
+        )
+
+    async def member_socket(session_pid: str) -> Response | None:
+        return await serve_member(front, session_pid)
+
+    app.add_websocket("/ws/sessions/<session_pid>", view_func=member_socket)
+    app.register_error_handler(Exception, _answer_error)
+    app.after_request(_harden)
+    return app
+
+
+def _view(front: Front, endpoint: Endpoint) -> Callable[..., Awaitable[Response]]:
+    async def view(**path: Any) -> Response:
+        response = await _respond(front, endpoint, path)
+        front.metrics.requests.labels(endpoint.path, response.status_code).inc()
+        return response
+
+    return view
+
+
+async def _respond(front: Front, endpoint: Endpoint, path: dict[str, Any]) -> Response:
+    call = Call(front)
+    try:
+        if endpoint.limited:
+            call.limit(front.requests)
+        if endpoint.body is None:
+            answer = await endpoint.run(call, **path)
+        else:
+            if endpoint.access == "staff":
+                call.any_staff()
+            body = await call.body(endpoint.body)
+            answer = await endpoint.run(call, body, **path)
+    except Refused as refused:
+        return problem_response(refused.code, refused.detail, retry_after=refused.retry_after)
+    except NoSuchSession:
+        return problem_response("not_found", "There is no such session")
+    except (RuntimeRefusal, StorageUnavailable) as error:
+        code = refusal_code(error)
+        return problem_response(code, REFUSED_BY_THE_HOUSE[code])
+    if isinstance(answer, Response):
+        return answer
+    if answer is None:
+        return Response(b"", endpoint.status)
+    response = Response(encode(answer), endpoint.status, content_type="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+async def _answer_error(error: Exception) -> Response:
+    """Every error that Quart or a bug raises, as a problem."""
+    if isinstance(error, HTTPException):
+        code = _CODES.get(error.code or 500, "bad_message")
+        allow = None
+        if code == "method_not_allowed":
+            allow = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
+        return problem_response(code, error.description or code, allow=allow)
+    request_line = f"{request.method} {request.path}" if request else "websocket"
+    log.error("request failed", request=request_line, exc_info=error)
+    return problem_response("server_error", "Something broke here; it has been noted")
+
+
+async def _harden(response: Response) -> Response:
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    return response

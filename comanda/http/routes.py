@@ -1,0 +1,368 @@
+"""What each HTTP endpoint does. Bodies and answers are msgspec types; refusals are problems."""
+
+import hashlib
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, get_args
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+from quart import Response
+
+from comanda.actors.domain.menu import Menu
+from comanda.actors.domain.messages import (
+    MAX_NAME_CHARACTERS,
+    CartSnapshot,
+    OrderRecord,
+    OrderStateName,
+    Rejection,
+)
+from comanda.actors.domain.money import MoneyOutOfRange, to_major, to_minor
+from comanda.actors.ports import StorageUnavailable
+
+from .auth import MemberPass
+from .call import Call
+from .endpoints import Endpoint
+from .front import ClientSettings
+from .metrics import METRICS_TYPE
+from .openapi import openapi_document
+from .problems import Refused
+
+PAGE_DEFAULT = 50
+PAGE_MOST = 200
+ORDER_STATES: frozenset[str] = frozenset(get_args(OrderStateName))
+
+
+class JoinBody(Struct, frozen=True):
+    """Who sits down."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=MAX_NAME_CHARACTERS)]
+
+
+class RestaurantInfo(Struct, frozen=True):
+    """A restaurant, as its guests' phones need it."""
+
+    id: int
+    name: str
+    currency: str
+    minor_digits: int
+
+
+class TableInfo(Struct, frozen=True):
+    """The table at which a member sits."""
+
+    code: str
+    label: str
+
+
+class JoinAnswer(Struct, frozen=True):
+    """What a new member needs for everything that follows."""
+
+    session_pid: str
+    member_id: str
+    member_token: str
+    ws_url: str
+    restaurant: RestaurantInfo
+    table: TableInfo
+    settings: ClientSettings
+
+
+class MenuEntry(Struct, frozen=True):
+    """An item as guests read it."""
+
+    menu_item_id: int
+    name: str
+    description: str
+    price: Decimal
+    available: bool
+
+
+class MenuSection(Struct, frozen=True):
+    """Items under one heading."""
+
+    name: str
+    items: tuple[MenuEntry, ...]
+
+
+class MenuAnswer(Struct, frozen=True):
+    """A restaurant's menu."""
+
+    restaurant_id: int
+    sections: tuple[MenuSection, ...]
+
+
+class OrderList(Struct, frozen=True):
+    """Orders, newest first; `next` is the cursor of the next page."""
+
+    orders: tuple[OrderRecord, ...]
+    next: str | None
+
+
+class MenuItemPatch(Struct, frozen=True):
+    """A change of an item: either member, or both."""
+
+    available: bool | UnsetType = UNSET
+    price: Annotated[float, Meta(ge=0)] | UnsetType = UNSET
+
+
+class Health(Struct, frozen=True):
+    """`status` is one word."""
+
+    status: str
+    at: datetime
+
+
+async def join_table(call: Call, body: JoinBody, table_code: str) -> JoinAnswer:
+    """Sit down at a table: opens its session when none is open, else joins it."""
+    front = call.front
+    call.limit(front.joins)
+    name = " ".join(body.name.split())
+    if not name:
+        raise Refused("bad_message", "A name is 1 to 40 characters")
+    if front.draining:
+        raise Refused("too_busy", "The server is restarting; try again in a moment")
+    joined = await front.house.join_table(table_code, name)
+    if joined is None:
+        raise Refused("not_found", "There is no table with this code")
+    if isinstance(joined, Rejection):
+        raise Refused(joined.code, joined.message)
+    restaurant = front.house.book.restaurant(joined.key.restaurant_id)
+    assert restaurant is not None
+    front.metrics.joins.inc()
+    return JoinAnswer(
+        session_pid=joined.key.pid,
+        member_id=joined.member_id,
+        member_token=front.members.sign(MemberPass(joined.key, joined.member_id)),
+        ws_url=call.websocket_url(f"/ws/sessions/{joined.key.pid}"),
+        restaurant=RestaurantInfo(
+            restaurant.restaurant_id,
+            restaurant.name,
+            restaurant.menu.currency,
+            restaurant.menu.minor_digits,
+        ),
+        table=TableInfo(joined.table.code, joined.table.label),
+        settings=front.client_settings,
+    )
+
+
+async def get_menu(call: Call, restaurant_id: int) -> Response:
+    """A restaurant's menu, with an ETag."""
+    restaurant = call.front.house.book.restaurant(restaurant_id)
+    if restaurant is None:
+        raise Refused("not_found", "There is no such restaurant")
+    body = msgspec.json.Encoder(decimal_format="number").encode(_menu_answer(restaurant.menu))
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    if call.if_none_match(etag):
+        return Response(b"", 304, headers)
+    return Response(body, 200, headers, content_type="application/json")
+
+
+async def get_cart(call: Call, session_pid: str) -> CartSnapshot:
+    """The cart snapshot: everything that a phone must know after a refresh."""
+    key = await call.member_key(session_pid)
+    view = await call.front.house.view(key)
+    if view.session.closed_reason is not None:
+        raise Refused("unauthorized", "This table's session is closed")
+    return view.snapshot()
+
+
+async def get_session_orders(call: Call, session_pid: str) -> OrderList:
+    """The session's confirmed orders, newest first."""
+    key = await call.member_key(session_pid)
+    return OrderList(await call.front.house.store.confirmed_orders(key.pid), None)
+
+
+async def close_session(call: Call, session_pid: str) -> None:
+    """The party has left: the table's next join opens a new session."""
+    call.any_staff()
+    found = await call.front.find_session(session_pid)
+    if found is None:
+        raise Refused("not_found", "There is no such session")
+    call.staff_of(found[0].restaurant_id)
+    if found[1]:
+        await call.front.house.close_session(found[0], "The table was closed by the staff")
+
+
+async def get_restaurant_orders(call: Call, restaurant_id: int) -> OrderList:
+    """A restaurant's orders in any state, newest first, paged."""
+    call.staff_of(restaurant_id)
+    wanted = [word for word in call.query("state", "").split(",") if word]
+    unknown = [word for word in wanted if word not in ORDER_STATES]
+    if unknown:
+        known = ", ".join(sorted(ORDER_STATES))
+        raise Refused("bad_message", f"No such state: {unknown[0][:40]}. States are: {known}")
+    states: Any = wanted
+    cursor = call.query("cursor", "") or None
+    try:
+        page = await call.front.house.store.orders(
+            restaurant_id, states, cursor, call.whole_number("limit", PAGE_DEFAULT, 1, PAGE_MOST)
+        )
+    except ValueError as error:
+        raise Refused("bad_message", "The cursor is none that a page of orders gave") from error
+    return OrderList(page.orders, page.next)
+
+
+async def patch_menu_item(
+    call: Call, body: MenuItemPatch, restaurant_id: int, menu_item_id: int
+) -> MenuEntry:
+    """Change an item's price, its availability, or both; every open session hears of it."""
+    call.staff_of(restaurant_id)
+    restaurant = call.front.house.book.restaurant(restaurant_id)
+    if restaurant is None:
+        raise Refused("not_found", "There is no such restaurant")
+    if body.available is UNSET and body.price is UNSET:
+        raise Refused("bad_message", "Give `available`, `price` or both")
+    digits = restaurant.menu.minor_digits
+    try:
+        price = None if body.price is UNSET else to_minor(Decimal(repr(body.price)), digits)
+    except MoneyOutOfRange as error:
+        raise Refused("bad_message", f"The price cannot be used: {error}") from error
+    item = await call.front.house.change_menu_item(
+        restaurant_id,
+        menu_item_id,
+        available=None if body.available is UNSET else body.available,
+        price_minor=price,
+    )
+    if item is None:
+        raise Refused("not_found", "There is no such menu item")
+    return MenuEntry(
+        item.menu_item_id,
+        item.name,
+        item.description,
+        to_major(item.price_minor, digits),
+        item.available,
+    )
+
+
+async def healthz(call: Call) -> Health:
+    """The process is alive."""
+    return Health("alive", call.front.house.clock.now())
+
+
+async def readyz(call: Call) -> Health:
+    """The server takes traffic: it is not draining and storage can write."""
+    if call.front.draining:
+        raise Refused("too_busy", "The server is restarting")
+    try:
+        await call.front.house.store.probe()
+    except StorageUnavailable as error:
+        raise Refused("storage_unavailable", "Storage does not answer") from error
+    return Health("ready", call.front.house.clock.now())
+
+
+async def metrics(call: Call) -> Response:
+    """Counters and gauges in Prometheus' text format."""
+    return Response(call.front.metrics.text(), 200, content_type=METRICS_TYPE)
+
+
+async def openapi(call: Call) -> Response:
+    """This contract."""
+    return Response(
+        msgspec.json.encode(openapi_document(ENDPOINTS)), 200, content_type="application/json"
+    )
+
+
+def _menu_answer(menu: Menu) -> MenuAnswer:
+    sections: dict[str, list[MenuEntry]] = {}
+    for item in menu.items.values():
+        price = to_major(item.price_minor, menu.minor_digits)
+        sections.setdefault(item.section, []).append(
+            MenuEntry(item.menu_item_id, item.name, item.description, price, item.available)
+        )
+    return MenuAnswer(
+        menu.restaurant_id,
+        tuple(MenuSection(name, tuple(items)) for name, items in sections.items()),
+    )
+
+
+_BUSY = ("rate_limited", "too_busy", "storage_unavailable")
+_BODY = ("bad_message", "payload_too_large", "unsupported_media_type")
+_MEMBER = ("unauthorized", "forbidden", "not_found", *_BUSY)
+_STAFF = ("unauthorized", "forbidden", "not_found", *_BUSY)
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint(
+        "POST",
+        "/api/tables/<table_code>/join",
+        "Sit down at a table",
+        join_table,
+        body=JoinBody,
+        answer=JoinAnswer,
+        status=201,
+        codes=("not_found", *_BODY, *_BUSY),
+    ),
+    Endpoint(
+        "GET",
+        "/api/restaurants/<int:restaurant_id>/menu",
+        "The menu",
+        get_menu,
+        answer=MenuAnswer,
+        codes=("not_found", "rate_limited"),
+    ),
+    Endpoint(
+        "GET",
+        "/api/sessions/<session_pid>/cart",
+        "The cart snapshot",
+        get_cart,
+        access="member",
+        answer=CartSnapshot,
+        codes=_MEMBER,
+    ),
+    Endpoint(
+        "GET",
+        "/api/sessions/<session_pid>/orders",
+        "The session's confirmed orders",
+        get_session_orders,
+        access="member",
+        answer=OrderList,
+        codes=_MEMBER,
+    ),
+    Endpoint(
+        "POST",
+        "/api/sessions/<session_pid>/close",
+        "The party has left",
+        close_session,
+        access="staff",
+        status=204,
+        codes=_STAFF,
+    ),
+    Endpoint(
+        "GET",
+        "/api/restaurants/<int:restaurant_id>/orders",
+        "A restaurant's orders",
+        get_restaurant_orders,
+        access="staff",
+        answer=OrderList,
+        query={
+            "state": "one or more states, separated by commas; none: all",
+            "cursor": "`next` of the page before",
+            "limit": f"orders a page, 1 to {PAGE_MOST}, {PAGE_DEFAULT} where it is not given",
+        },
+        codes=("bad_message", *_STAFF),
+    ),
+    Endpoint(
+        "PATCH",
+        "/api/restaurants/<int:restaurant_id>/menu/<int:menu_item_id>",
+        "Change a menu item",
+        patch_menu_item,
+        access="staff",
+        body=MenuItemPatch,
+        answer=MenuEntry,
+        codes=(*_BODY, *_STAFF),
+    ),
+    Endpoint("GET", "/healthz", "Alive", healthz, answer=Health, limited=False),
+    Endpoint(
+        "GET",
+        "/readyz",
+        "Takes traffic",
+        readyz,
+        answer=Health,
+        codes=("too_busy", "storage_unavailable"),
+        limited=False,
+    ),
+    Endpoint("GET", "/metrics", "Metrics", metrics, content=METRICS_TYPE, limited=False),
+    Endpoint(
+        "GET", "/openapi.json", "This contract", openapi, content="application/json", limited=False
+    ),
+)

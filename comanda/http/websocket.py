@@ -1,0 +1,168 @@
+"""`GET /ws/sessions/{session_pid}`: the handshake's checks, the join, and the connection's life."""
+
+from typing import Any
+
+import trio
+from quart import Response, websocket
+
+from comanda.actors.domain.messages import BadMessage, Error, Join, Rejection, decode_command
+from comanda.actors.ports import NoSuchSession, StorageUnavailable
+from comanda.runtime import RuntimeRefusal
+
+from .auth import BadToken, MemberPass
+from .connection import CLOSE_FAILED, CLOSE_POLICY, MemberConnection
+from .front import Front
+from .problems import problem_response
+from .socket import MemberSocket
+from .wire import REFUSED_BY_THE_HOUSE, frame, refusal_code
+from .worker import SOCKET_EXTENSION
+
+CLOSE_NO_TOKEN = 4401
+CLOSE_UNKNOWN_SESSION = 4404
+CLOSE_SESSION_CLOSED = 4410
+CLOSE_TRY_LATER = 1013
+
+
+class _Outlet:
+    """A member socket as the session's actor sees it."""
+
+    __slots__ = ("close", "send")
+
+    def __init__(self, socket: MemberSocket) -> None:
+        self.send = socket.send_frame
+        self.close = socket.close
+
+
+class _Closed(Exception):
+    """This connection ends before it has begun."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class _Early:
+    """Frames that come before the member is seated: the join first, then a bounded few behind it."""
+
+    def __init__(self, socket: MemberSocket, most: int) -> None:
+        self._socket = socket
+        self._most = most
+        self._texts: list[str] = []
+        self._first = trio.Event()
+
+    def hear(self, text: str) -> None:
+        if len(self._texts) > self._most:
+            self._socket.close(CLOSE_POLICY, "Too many messages before the join was answered")
+            return
+        self._texts.append(text)
+        self._first.set()
+
+    async def first(self) -> str:
+        await self._first.wait()
+        return self._texts[0]
+
+    def rest(self) -> list[str]:
+        return self._texts[1:]
+
+
+async def serve_member(front: Front, session_pid: str) -> Response | None:
+    """A websocket from handshake to end. The response is a refusal of the handshake."""
+    refusal = _refuse_handshake(front)
+    if refusal is not None:
+        return refusal
+    address = websocket.remote_addr or ""
+    if front.limits.enabled and not front.connections.enter(address):
+        return problem_response("rate_limited", "Too many connections from this address")
+    try:
+        await _attend(front, session_pid)
+    finally:
+        if front.limits.enabled:
+            front.connections.leave(address)
+    return None
+
+
+def _refuse_handshake(front: Front) -> Response | None:
+    if front.draining:
+        return problem_response("too_busy", "The server is restarting; try again in a moment")
+    scheme = "https" if websocket.scheme == "wss" else "http"
+    if not front.origin_allowed(websocket.headers.get("Origin"), scheme, websocket.host):
+        return problem_response("forbidden", "This origin may not open websockets here")
+    return None
+
+
+async def _attend(front: Front, session_pid: str) -> None:
+    extensions: Any = websocket.scope["extensions"]
+    socket: MemberSocket = extensions[SOCKET_EXTENSION]
+    early = _Early(socket, front.limits.early_messages)
+    socket.on_text = early.hear
+    await websocket.accept()
+    front.metrics.connections.inc()
+    try:
+        member = await _member_of(front, session_pid, early)
+        seated = await front.house.sit(member.key, member.member_id, _Outlet(socket))
+        if isinstance(seated, Rejection):
+            raise _Closed(*_CLOSE_FOR.get(seated.code, (CLOSE_NO_TOKEN, seated.message)))
+    except _Closed as closed:
+        socket.close(closed.code, closed.reason)
+        await socket.wait_closed()
+        return
+    except NoSuchSession:
+        socket.close(CLOSE_UNKNOWN_SESSION, "There is no such session")
+        await socket.wait_closed()
+        return
+    except (RuntimeRefusal, StorageUnavailable) as error:
+        code = refusal_code(error)
+        socket.send_frame(frame(Error(code, REFUSED_BY_THE_HOUSE[code])))
+        socket.close(CLOSE_FAILED, "The table cannot be opened now; join again")
+        await socket.wait_closed()
+        return
+    try:
+        ref = await front.house.ref(member.key)
+        connection = MemberConnection(
+            socket,
+            member.member_id,
+            ref,
+            limits=front.limits,
+            clock=front.house.clock,
+            metrics=front.metrics,
+        )
+        for text in early.rest():
+            connection.hear(text)
+        socket.on_text = connection.hear
+        await socket.wait_closed()
+    finally:
+        seated.seat.leave()
+
+
+_CLOSE_FOR = {
+    "session_closed": (CLOSE_SESSION_CLOSED, "This table's session is closed"),
+    "rate_limited": (CLOSE_POLICY, "Too many connections of this member"),
+}
+
+
+async def _member_of(front: Front, session_pid: str, early: _Early) -> MemberPass:
+    """The member whom the first frame names. Raises `_Closed`."""
+    text = None
+    with trio.move_on_after(front.limits.join_timeout_seconds):
+        text = await early.first()
+    if text is None:
+        raise _Closed(CLOSE_NO_TOKEN, "No join within the time for it")
+    try:
+        join = decode_command(text)
+    except BadMessage as error:
+        raise _Closed(CLOSE_NO_TOKEN, "The first frame must be a join") from error
+    if not isinstance(join, Join):
+        raise _Closed(CLOSE_NO_TOKEN, "The first frame must be a join")
+    found = await front.find_session(session_pid)
+    if found is None:
+        raise _Closed(CLOSE_UNKNOWN_SESSION, "There is no such session")
+    try:
+        member = front.members.read(join.token)
+    except BadToken as error:
+        raise _Closed(CLOSE_NO_TOKEN, "The token is not valid") from error
+    if member.key != found[0]:
+        raise _Closed(CLOSE_NO_TOKEN, "The token is for another session")
+    if not found[1]:
+        raise _Closed(CLOSE_SESSION_CLOSED, "This table's session is closed")
+    return member

@@ -4,11 +4,11 @@ What a command line gives stands before the environment, the environment before 
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class SettingsUnusable(Exception):
@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     menu: Path | None = None
     demo_tables: int = Field(12, ge=1, le=1000)
     public_url: str | None = None
-    allowed_origin: tuple[str, ...] = ()
+    allowed_origin: Annotated[tuple[str, ...], NoDecode] = ()
     staff_token: SecretStr | None = None
     staff_token_file: Path | None = None
     key_file: Path | None = None
@@ -61,6 +61,11 @@ class Settings(BaseSettings):
                 "sqlite+aiosqlite:///comanda.db"
             )
         return value
+
+    @field_validator("allowed_origin", mode="before")
+    @classmethod
+    def _several(cls, value: object) -> object:
+        return tuple(value.split()) if isinstance(value, str) else value
 
     @field_validator("public_url", "allowed_origin")
     @classmethod

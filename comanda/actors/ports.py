@@ -104,6 +104,10 @@ class Store(Protocol):
         """The table's open session; `pid` names a new one where none is open."""
         ...
 
+    async def is_occupied(self, table: Table) -> bool:
+        """Whether a session is open at the table."""
+        ...
+
     async def activate(self, key: SessionKey) -> Loaded:
         """Load a session and claim its next epoch, which fences every earlier activation.
 

@@ -12,7 +12,6 @@ from .auth import MemberTokens, StaffTokens
 from .limits import AddressBuckets, AddressCounts, FrontLimits
 from .metrics import Metrics
 
-
 MAX_PID_CHARACTERS = 64
 """Longer is no session id of ours; storage need not be asked."""
 

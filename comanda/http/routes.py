@@ -23,7 +23,7 @@ from comanda.actors.ports import StorageUnavailable
 from .auth import MemberPass
 from .call import Call
 from .endpoints import Endpoint
-from .front import ClientSettings
+from .front import ClientSettings, Front
 from .metrics import METRICS_TYPE
 from .openapi import openapi_document
 from .problems import Refused
@@ -53,6 +53,15 @@ class TableInfo(Struct, frozen=True):
 
     code: str
     label: str
+
+
+class TableAnswer(Struct, frozen=True):
+    """A table before one sits down. `session_open`: a party is at it, whom one would join."""
+
+    code: str
+    label: str
+    restaurant: RestaurantInfo
+    session_open: bool
 
 
 class JoinAnswer(Struct, frozen=True):
@@ -112,6 +121,20 @@ class Health(Struct, frozen=True):
     at: datetime
 
 
+async def get_table(call: Call, table_code: str) -> TableAnswer:
+    """What a QR code leads to, without sitting down."""
+    front = call.front
+    table = front.house.book.table(table_code)
+    if table is None:
+        raise Refused("not_found", "There is no table with this code")
+    return TableAnswer(
+        table.code,
+        table.label,
+        _restaurant_info(front, table.restaurant_id),
+        await front.house.store.is_occupied(table),
+    )
+
+
 async def join_table(call: Call, body: JoinBody, table_code: str) -> JoinAnswer:
     """Sit down at a table: opens its session when none is open, else joins it."""
     front = call.front
@@ -126,20 +149,13 @@ async def join_table(call: Call, body: JoinBody, table_code: str) -> JoinAnswer:
         raise Refused("not_found", "There is no table with this code")
     if isinstance(joined, Rejection):
         raise Refused(joined.code, joined.message)
-    restaurant = front.house.book.restaurant(joined.key.restaurant_id)
-    assert restaurant is not None
     front.metrics.joins.inc()
     return JoinAnswer(
         session_pid=joined.key.pid,
         member_id=joined.member_id,
         member_token=front.members.sign(MemberPass(joined.key, joined.member_id)),
         ws_url=call.websocket_url(f"/ws/sessions/{joined.key.pid}"),
-        restaurant=RestaurantInfo(
-            restaurant.restaurant_id,
-            restaurant.name,
-            restaurant.menu.currency,
-            restaurant.menu.minor_digits,
-        ),
+        restaurant=_restaurant_info(front, joined.key.restaurant_id),
         table=TableInfo(joined.table.code, joined.table.label),
         settings=front.client_settings,
     )
@@ -263,6 +279,13 @@ async def openapi(call: Call) -> Response:
     )
 
 
+def _restaurant_info(front: Front, restaurant_id: int) -> RestaurantInfo:
+    restaurant = front.house.book.restaurant(restaurant_id)
+    assert restaurant is not None
+    menu = restaurant.menu
+    return RestaurantInfo(restaurant_id, restaurant.name, menu.currency, menu.minor_digits)
+
+
 def _menu_answer(menu: Menu) -> MenuAnswer:
     sections: dict[str, list[MenuEntry]] = {}
     for item in menu.items.values():
@@ -282,6 +305,14 @@ _MEMBER = ("unauthorized", "forbidden", "not_found", *_BUSY)
 _STAFF = ("unauthorized", "forbidden", "not_found", *_BUSY)
 
 ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint(
+        "GET",
+        "/api/tables/<table_code>",
+        "A table before one sits down",
+        get_table,
+        answer=TableAnswer,
+        codes=("not_found", *_BUSY),
+    ),
     Endpoint(
         "POST",
         "/api/tables/<table_code>/join",

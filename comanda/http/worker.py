@@ -207,8 +207,10 @@ class _HttpStream(HTTPStream):
         await super().handle(event)
 
     async def app_send(self, message: Any) -> None:
-        if not self.closed:  # Else h11 would raise in an application that has been cut off.
+        if not self.closed:
             await super().app_send(message)
+        else:  # h11 would raise; a loop of sends must still let others run, and be cancelled.
+            await trio.lowlevel.checkpoint()
 
 
 class _WebSocketStream(WSStream):
@@ -299,6 +301,7 @@ class _WebSocketStream(WSStream):
 
     async def app_send(self, message: Any) -> None:
         if self.closed:
+            await trio.lowlevel.checkpoint()
             return
         if self.state is not ASGIWebsocketState.CONNECTED:
             await super().app_send(message)
@@ -880,10 +883,18 @@ def _listeners(
 async def _lifespan(worker: _Worker) -> AsyncIterator[None]:
     """ASGI's startup and shutdown around the block, by Hypercorn's `Lifespan`."""
     lifespan = Lifespan(cast(Any, worker.app), worker.config, worker.state)
+    ended = trio.Event()
+
+    async def live() -> None:
+        await lifespan.handle_lifespan()
+        ended.set()
+
     try:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(lifespan.handle_lifespan)
+            nursery.start_soon(live)
             await lifespan.wait_for_startup()
+            if lifespan.shutdown.is_set():  # It is over already: the application knows none, or
+                await ended.wait()  # a failure is on its way, which cancels us here.
             yield
             if not lifespan.shutdown.is_set():  # Set when the application knows no lifespan.
                 await lifespan.wait_for_shutdown()

@@ -21,7 +21,7 @@ class BreakerPolicy:
     backoff_factor: float = 2.0
     """Each further probe waits this many times longer."""
     backoff_max_seconds: float = 10.0
-    """The longest wait between probes, so that service is back soon after the ground is."""
+    """The longest wait between probes, so that guests wait little once the ground is back."""
     spread_seconds: float = 1.0
     """Held children restart at random within this time, so that they do not rush together."""
 
@@ -44,11 +44,13 @@ class Breaker:
         on_event: OnEvent,
         policy: BreakerPolicy | None = None,
     ) -> None:
-        """Args:
-        probe: returns if the ground is there, raises if it is not; bounded in time by
-            the policy. Without one the breaker closes by itself after the backoff.
-        on_event: is told when an outage begins and ends and when a probe fails.
-        policy: times of the probes.
+        """Make a closed breaker.
+
+        Args:
+            probe: returns if the ground is there, raises if it is not; bounded in time by
+                the policy. Without one the breaker closes by itself after the backoff.
+            on_event: is told when an outage begins and ends and when a probe fails.
+            policy: times of the probes.
         """
         self.policy = policy or BreakerPolicy()
         self._probe = probe or _no_probe

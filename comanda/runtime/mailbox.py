@@ -46,9 +46,11 @@ class Envelope(Generic[M]):
     __slots__ = ("answered", "message", "reply")
 
     def __init__(self, message: M, reply: ReplySlot | None = None) -> None:
-        """Args:
-        message: what is said.
-        reply: who wants to hear the answer; None when nobody does.
+        """Seal a message.
+
+        Args:
+            message: what is said.
+            reply: who wants to hear the answer; None when nobody does.
         """
         self.message = message
         self.reply = reply
@@ -124,9 +126,11 @@ class Mailbox(Generic[M]):
     )
 
     def __init__(self, capacity: int, own_capacity: int) -> None:
-        """Args:
-        capacity: how many guests' envelopes may wait, at least 1.
-        own_capacity: how many of the actor's own envelopes may wait, at least 1.
+        """Make an empty mailbox, open in both lanes.
+
+        Args:
+            capacity: how many guests' envelopes may wait, at least 1.
+            own_capacity: how many of the actor's own envelopes may wait, at least 1.
         """
         if capacity < 1 or own_capacity < 1:
             raise ValueError("A mailbox holds at least one envelope in each lane.")

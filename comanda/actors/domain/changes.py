@@ -61,6 +61,9 @@ class Changes:
     `lines`: added or changed pending lines in their last form, by public id; `moves`: state moves, in
     the order in which they happened; `removed`: lines that left the cart for good; `orders`: new or
     changed orders in their last form. The session's own row always goes with a commit.
+
+    A locked row's content must not change, so the order of writing is: orders; for each of `lines` whose
+    row stands locked in storage, its first move, which frees it; `lines`; the other moves; `removed`.
     """
 
     __slots__ = ("attempts", "lines", "members", "moves", "orders", "removed", "requests")

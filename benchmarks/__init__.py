@@ -1,0 +1,1 @@
+"""Benchmarks: each runs by itself, `python -m benchmarks.NAME`, and says what it measured."""

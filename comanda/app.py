@@ -1,0 +1,150 @@
+"""The one place where a server is put together, in one nursery."""
+
+import random
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import trio
+
+from comanda.actors.house import House, HouseLimits
+from comanda.actors.ports import Pos
+from comanda.actors.pos_task import PosTimes
+from comanda.config import Settings
+from comanda.http.auth import MemberTokens, StaffTokens, load_or_make_key
+from comanda.http.front import ClientSettings, Front
+from comanda.http.limits import FrontLimits
+from comanda.http.metrics import Metrics
+from comanda.http.quart_app import make_quart_app
+from comanda.http.wire import frame
+from comanda.http.worker import WorkerLimits, bind
+from comanda.http.worker import serve as serve_http
+from comanda.logs import log_error, log_runtime
+from comanda.menu_file import LoadedMenu, demo_menu, load_menu_file
+from comanda.pos.dummy import DummyPos
+from comanda.storage.store import SqlStore, open_store
+from comanda.system import RandomIds, SystemClock
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that takes traffic. `table_codes` are the tables of its menu, in the menu's order."""
+
+    url: str
+    table_codes: tuple[str, ...]
+    house: House
+
+
+async def serve(
+    settings: Settings,
+    *,
+    shutdown: trio.Event,
+    pos: Pos | None = None,
+    task_status: trio.TaskStatus[Running] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve until `shutdown` is set, then end gracefully: ``running = await nursery.start(serve, …)``.
+
+    At the end members hear `server_closing` and 1012, and what was told is durable; an order in flight
+    is settled by the next start. When cancelled, connections are reset; nothing durable is lost either.
+
+    Args:
+        pos: the restaurant's POS; None takes the one that the settings name.
+
+    Raises:
+        MenuFileError, SettingsUnusable, KeyFileUnusable, DatabaseUnusable: with a sentence for a person.
+        OSError: the address or port cannot be had.
+    """
+    menu = _menu(settings)
+    staff_token = settings.read_staff_token()
+    sockets = bind(settings.host, settings.port)
+    async with AsyncExitStack() as stack:
+        for sock in sockets:
+            stack.callback(sock.close)
+        store = await stack.enter_async_context(open_store(settings.database))
+        signing_key = load_or_make_key(settings.signing_key_file)
+        await store.install(menu.restaurants, menu.digest)
+        house = _house(settings, store, pos or _pos(settings))
+        front = _front(settings, house, signing_key, staff_token)
+        url = settings.public_url or _url(settings.host, sockets[0].getsockname()[1])
+        codes = tuple(table.code for one in menu.restaurants for table in one.tables)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(house.run)
+            stop_http = trio.Event()
+            nursery.start_soon(_stop_in_order, settings, shutdown, front, stop_http)
+
+            async def serving(task_status: trio.TaskStatus[None]) -> None:
+                await serve_http(
+                    make_quart_app(front),
+                    sockets,
+                    shutdown=stop_http,
+                    log_error=log_error,
+                    limits=WorkerLimits(graceful_seconds=settings.stop_deadline),
+                    task_status=task_status,
+                )
+                nursery.cancel_scope.cancel()
+
+            await nursery.start(serving)
+            task_status.started(Running(url, codes, house))
+
+
+async def _stop_in_order(
+    settings: Settings, shutdown: trio.Event, front: Front, stop_http: trio.Event
+) -> None:
+    """No new sessions, then every session says good-bye, then the sockets go."""
+    await shutdown.wait()
+    front.draining = True
+    await front.house.stop(deadline_seconds=settings.stop_deadline)
+    stop_http.set()
+
+
+def _menu(settings: Settings) -> LoadedMenu:
+    if settings.menu is not None:
+        return load_menu_file(settings.menu)
+    return demo_menu(settings.demo_tables)
+
+
+def _pos(settings: Settings) -> Pos:
+    return DummyPos(settings.pos_delay, settings.pos_success_rate, settings.pos_seed)
+
+
+def _house(settings: Settings, store: SqlStore, pos: Pos) -> House:
+    ids = RandomIds()
+    return House(
+        store=store,
+        pos=pos,
+        clock=SystemClock(),
+        ids=ids,
+        new_pid=ids.session_pid,
+        frame=frame,
+        pos_times=PosTimes(call_timeout_seconds=settings.pos_timeout),
+        limits=HouseLimits(
+            lock_limit_seconds=settings.lock_limit,
+            max_live=settings.max_live_sessions,
+            forgotten_seconds=settings.session_idle_hours * 3600,
+        ),
+        rng=random.Random(),
+        on_event=log_runtime,
+    )
+
+
+def _front(settings: Settings, house: House, signing_key: bytes, staff_token: str | None) -> Front:
+    return Front(
+        house=house,
+        members=MemberTokens(signing_key),
+        staff=StaffTokens(staff_token, house.book),
+        metrics=Metrics(house.registry),
+        limits=FrontLimits(enabled=settings.rate_limits == "on"),
+        client_settings=ClientSettings(
+            order_timeout_seconds=settings.order_timeout,
+            reconnect_timeout_seconds=settings.reconnect_timeout,
+            poll_interval_seconds=settings.poll_interval,
+            retry_limit=settings.retry_limit,
+            retry_delay_seconds=settings.retry_delay,
+        ),
+        public_url=settings.public_url,
+        allowed_origins=settings.allowed_origin,
+    )
+
+
+def _url(host: str, port: int) -> str:
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)
+    return f"http://{f'[{name}]' if ':' in name and not name.startswith('[') else name}:{port}"

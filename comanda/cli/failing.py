@@ -1,0 +1,65 @@
+"""Failures that the caller can mend, as one sentence on standard error and exit code 2."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import typer
+
+from comanda.config import SettingsUnusable
+from comanda.http.auth import KeyFileUnusable
+from comanda.menu_file import MenuFileError
+from comanda.storage.opening import DatabaseUnusable
+
+USAGE_ERROR = 2
+
+_MENDABLE = (SettingsUnusable, MenuFileError, KeyFileUnusable, DatabaseUnusable)
+
+
+def give_up(sentence: str) -> NoReturn:
+    """Say what is wrong and end with exit code 2."""
+    typer.secho(f"comanda: {sentence}", err=True, fg="red")
+    raise typer.Exit(USAGE_ERROR)
+
+
+@contextmanager
+def failures_in_words(address: str = "") -> Iterator[None]:
+    """Turn the failures that the caller can mend into `give_up`; bugs pass as they are.
+
+    `address` is what the command was to listen on or to reach.
+    """
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        error = _only(group)
+        if error is None:
+            raise
+        _tell(error, address)
+        raise
+    except (OSError, *_MENDABLE) as error:
+        _tell(error, address)
+        raise
+
+
+def _only(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
+    """The one exception inside nested groups; None where there are several."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        if len(error.exceptions) != 1:
+            return None
+        error = error.exceptions[0]
+    return error
+
+
+def _tell(error: BaseException, address: str) -> None:
+    if isinstance(error, _MENDABLE):
+        give_up(str(error))
+    if isinstance(error, OSError) and address:
+        if error.errno == errno.EADDRINUSE:
+            give_up(f"{address} is in use; choose another with --port, or 0 for a free one")
+        if error.errno in (errno.EACCES, errno.EPERM):
+            give_up(f"{address} may not be listened on: permission denied; choose a port over 1023")
+        if error.errno is not None or error.args:
+            give_up(f"{address}: {error.strerror or os.strerror(error.errno or 0)}")

@@ -1,0 +1,32 @@
+"""The commands, and how their failures are told: one clear sentence, never a stack trace."""
+
+import typer
+
+from comanda import __version__
+
+from . import serve
+
+app = typer.Typer(
+    name="comanda",
+    help="Shared carts for restaurant tables: guests scan a QR code, share one cart, and one of them "
+    "orders. Nothing is told that is not durable, and no order reaches the kitchen twice.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("serve")(serve.serve)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+) -> None:
+    if version:
+        typer.echo(f"comanda {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """The console script."""
+    app()

@@ -1,0 +1,115 @@
+"""Orders as members and staff read them."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from comanda.actors.domain.messages import OrderRecord, OrderStateName
+from comanda.actors.domain.order import Order, OrderLine
+from comanda.actors.ports import OrderPage
+
+from .rows import moment, order_of
+from .tables import order_journal, order_lines, orders
+
+PAGE_MAX = 200
+"""Orders on one page at the most, whatever is asked for: a page is one answer over HTTP."""
+
+
+def confirmed_orders(connection: Connection, pid: str) -> tuple[OrderRecord, ...]:
+    """A session's history: its confirmed orders, newest first."""
+    lines: dict[str, list[OrderLine]] = {}
+    for row in connection.execute(
+        select(order_lines)
+        .join(orders, orders.c.order_id == order_lines.c.order_id)
+        .where(orders.c.session_pid == pid)
+        .order_by(order_lines.c.order_id, order_lines.c.number)
+    ):
+        lines.setdefault(row.order_id, []).append(_line_of(row))
+    return tuple(
+        _confirmed_of(row, lines[row.order_id]).as_record()
+        for row in connection.execute(
+            select(orders).where(orders.c.session_pid == pid).order_by(orders.c.order_number.desc())
+        )
+    )
+
+
+def orders_page(
+    connection: Connection,
+    restaurant_id: int,
+    states: Sequence[OrderStateName],
+    cursor: str | None,
+    limit: int,
+) -> OrderPage:
+    """A restaurant's orders in the given states (none given: all), newest first.
+
+    Raises:
+        ValueError: `cursor` is none that a page gave.
+    """
+    limit = max(1, min(limit, PAGE_MAX))
+    query = select(order_journal).where(order_journal.c.restaurant_id == restaurant_id)
+    if states:
+        query = query.where(order_journal.c.state.in_(sorted(set(states))))
+    if cursor is not None:
+        query = query.where(order_journal.c.order_number < _number_in(cursor))
+    query = query.order_by(order_journal.c.order_number.desc()).limit(limit + 1)
+    found = [order_of(row) for row in connection.execute(query)]
+    more = len(found) > limit
+    return OrderPage(
+        tuple(order.as_record() for order in found[:limit]),
+        _cursor_after(found[limit - 1].order_number) if more else None,
+    )
+
+
+def _cursor_after(order_number: int) -> str:
+    return urlsafe_b64encode(b"n%d" % order_number).decode().rstrip("=")
+
+
+def _number_in(cursor: str) -> int:
+    sentence = "the cursor is none that a page of orders gave"
+    if len(cursor) > 40:
+        raise ValueError(sentence)
+    try:
+        plain = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+    except ValueError:
+        raise ValueError(sentence) from None
+    if not (plain.startswith("n") and plain[1:].isdecimal() and len(plain) < 20):
+        raise ValueError(sentence)
+    return int(plain[1:])
+
+
+def _line_of(row: Row[*tuple[Any, ...]]) -> OrderLine:
+    return OrderLine(
+        public_id=row.public_id,
+        menu_item_id=row.menu_item_id,
+        name=row.name,
+        qty=row.qty,
+        price_minor=row.price_minor,
+        note=row.note,
+        added_by=row.added_by,
+        added_by_name=row.added_by_name,
+    )
+
+
+def _confirmed_of(row: Row[*tuple[Any, ...]], lines: Sequence[OrderLine]) -> Order:
+    return Order(
+        order_id=row.order_id,
+        restaurant_id=row.restaurant_id,
+        order_number=row.order_number,
+        session_pid=row.session_pid,
+        table_label=row.table_label,
+        state="confirmed",
+        placed_by=row.placed_by,
+        placed_by_name=row.placed_by_name,
+        placed_at=moment(row.placed_at),
+        lock_ends_at=moment(row.placed_at),
+        lines=tuple(lines),
+        total_minor=row.total_minor,
+        currency=row.currency,
+        minor_digits=row.minor_digits,
+        special_instructions=row.special_instructions,
+        payload=b"",
+        settled_at=moment(row.confirmed_at),
+        pos_reference=row.pos_reference,
+    )

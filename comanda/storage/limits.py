@@ -1,0 +1,36 @@
+"""Every bound of the storage room, with its reason."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLimits:
+    """Bounds on queues, groups and waits."""
+
+    queued_max: int = 4096
+    """Works that wait for the database thread; one more hears `StorageUnavailable` at once. At the
+    slowest commits that are worth serving (1,000/s) that is four seconds of work."""
+
+    group_max: int = 256
+    """Units in one transaction. Beyond this the fsync is long paid for, and a group only keeps its
+    first waiter waiting."""
+
+    call_weight: int = 16
+    """What an activation, or any call that is not a unit, counts for in a group: it takes a few
+    statements of its own."""
+
+    group_window_seconds: float = 0.001
+    """How long a group waits for more while commits come crowded; a lone commit never waits."""
+
+    crowd_min: int = 8
+    """The last group's size from which commits count as crowded."""
+
+    wait_seconds: float = 10.0
+    """How long a caller waits for its answer: as long as a guest waits for an order."""
+
+    busy_seconds: float = 2.0
+    """How long SQLite waits for another process's lock before it gives up. It is paid once a group,
+    so it stays well under `wait_seconds`."""
+
+    close_seconds: float = 10.0
+    """How long closing waits for what is queued."""

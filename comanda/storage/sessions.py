@@ -1,0 +1,203 @@
+"""Dining sessions: opened, found, claimed and loaded, and found again by the sweeps."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, exists, select, text, update
+
+from comanda.actors.domain.menu import Table
+from comanda.actors.domain.session import Session
+from comanda.actors.ports import Loaded, NoSuchSession, Overdue, SessionKey
+
+from . import bulk
+from .rows import micros, order_of, session_of
+from .tables import (
+    IN_FLIGHT,
+    OPEN,
+    UNSETTLED,
+    cart_items,
+    dining_sessions,
+    members,
+    order_journal,
+    requests,
+    restaurants,
+)
+
+_open = text(OPEN)
+_in_flight = text(IN_FLIGHT)
+_unsettled = text(UNSETTLED)
+_insert_unless_open = bulk.insert(
+    dining_sessions,
+    (
+        "pid",
+        "restaurant_id",
+        "table_code",
+        "table_label",
+        "currency",
+        "minor_digits",
+        "opened_at",
+        "updated_at",
+        "epoch",
+        "seq",
+        "next_position",
+    ),
+    "ON CONFLICT DO NOTHING",  # somebody else may have opened the table since it was looked at
+)
+
+
+def find_open_session(connection: Connection, table: Table) -> SessionKey | None:
+    """The table's open session."""
+    row = connection.execute(
+        select(dining_sessions.c.restaurant_id, dining_sessions.c.pid).where(
+            dining_sessions.c.restaurant_id == table.restaurant_id,
+            dining_sessions.c.table_code == table.code,
+            _open,
+        )
+    ).first()
+    return None if row is None else SessionKey(row.restaurant_id, row.pid)
+
+
+def open_session(connection: Connection, table: Table, pid: str, now: datetime) -> SessionKey:
+    """The table's open session; `pid` names a new one where none is open.
+
+    Raises:
+        LookupError: storage has no such restaurant.
+    """
+    there = find_open_session(connection, table)
+    if there is not None:
+        return there
+    restaurant = connection.execute(
+        select(restaurants.c.currency, restaurants.c.minor_digits).where(
+            restaurants.c.restaurant_id == table.restaurant_id
+        )
+    ).first()
+    if restaurant is None:
+        raise LookupError(f"there is no restaurant {table.restaurant_id}")
+    _insert_unless_open.run(
+        connection,
+        [
+            (
+                pid,
+                table.restaurant_id,
+                table.code,
+                table.label,
+                restaurant.currency,
+                restaurant.minor_digits,
+                micros(now),
+                micros(now),
+                0,
+                0,
+                0,
+            )
+        ],
+    )
+    opened = find_open_session(connection, table)
+    if opened is None:
+        raise LookupError(f"a dining session {pid} is there already, elsewhere")
+    return opened
+
+
+def find_session(connection: Connection, pid: str) -> tuple[SessionKey, bool] | None:
+    """The session's key and whether it is open; None where there is none."""
+    row = connection.execute(
+        select(dining_sessions.c.restaurant_id, dining_sessions.c.closed_reason).where(
+            dining_sessions.c.pid == pid
+        )
+    ).first()
+    return None if row is None else (SessionKey(row.restaurant_id, pid), row.closed_reason is None)
+
+
+def activate(connection: Connection, key: SessionKey) -> Loaded:
+    """Claim the session's next epoch and load it.
+
+    Raises:
+        NoSuchSession: there is none of this restaurant with this pid.
+    """
+    row = connection.execute(
+        update(dining_sessions)
+        .where(
+            dining_sessions.c.pid == key.pid,
+            dining_sessions.c.restaurant_id == key.restaurant_id,
+        )
+        .values(epoch=dining_sessions.c.epoch + 1)
+        .returning(*dining_sessions.c)
+    ).first()
+    if row is None:
+        raise NoSuchSession(key.pid)
+    session = session_of(
+        row,
+        connection.execute(
+            select(members).where(members.c.session_pid == key.pid).order_by(members.c.number)
+        ),
+        connection.execute(
+            select(cart_items)
+            .where(cart_items.c.session_pid == key.pid)
+            .order_by(cart_items.c.position)
+        ),
+        [
+            order_of(order)
+            for order in connection.execute(
+                select(order_journal)
+                .where(order_journal.c.session_pid == key.pid, _unsettled)
+                .order_by(order_journal.c.order_number)
+            )
+        ],
+        connection.execute(
+            select(requests)
+            .where(requests.c.session_pid == key.pid)
+            .order_by(requests.c.member_id, requests.c.number)
+        ),
+    )
+    return Loaded(session, row.epoch)
+
+
+def seq_of(connection: Connection, session: Session) -> tuple[int, int] | None:
+    """The epoch and seq that storage has for a session now."""
+    row = connection.execute(
+        select(dining_sessions.c.epoch, dining_sessions.c.seq).where(
+            dining_sessions.c.pid == session.pid
+        )
+    ).first()
+    return None if row is None else (row.epoch, row.seq)
+
+
+def unsettled_sessions(connection: Connection) -> tuple[SessionKey, ...]:
+    """Sessions with an order in `prepared`, `sent` or `unknown`."""
+    rows = connection.execute(
+        select(order_journal.c.restaurant_id, order_journal.c.session_pid)
+        .where(_in_flight)
+        .order_by(order_journal.c.session_pid)
+    )
+    return tuple(SessionKey(row.restaurant_id, row.session_pid) for row in rows)
+
+
+def overdue_orders(connection: Connection, now: datetime, limit: int) -> tuple[Overdue, ...]:
+    """Orders in flight whose lock limit is before `now`, oldest first."""
+    rows = connection.execute(
+        select(order_journal.c.restaurant_id, order_journal.c.session_pid, order_journal.c.order_id)
+        .where(_in_flight, order_journal.c.lock_ends_at < micros(now))
+        .order_by(order_journal.c.lock_ends_at)
+        .limit(limit)
+    )
+    return tuple(
+        Overdue(SessionKey(row.restaurant_id, row.session_pid), row.order_id) for row in rows
+    )
+
+
+def idle_sessions(connection: Connection, before: datetime, limit: int) -> tuple[SessionKey, ...]:
+    """Open sessions unchanged since `before` that have no order in flight, the oldest first.
+
+    An index on `updated_at` would be rewritten by every commit; sessions opened since `before` are
+    passed over by `opened_at` instead, and the rest are few: tables with somebody at them.
+    """
+    rows = connection.execute(
+        select(dining_sessions.c.restaurant_id, dining_sessions.c.pid)
+        .where(
+            _open,
+            dining_sessions.c.opened_at < micros(before),
+            dining_sessions.c.updated_at < micros(before),
+            ~exists().where(and_(order_journal.c.session_pid == dining_sessions.c.pid, _in_flight)),
+        )
+        .order_by(dining_sessions.c.opened_at)
+        .limit(limit)
+    )
+    return tuple(SessionKey(row.restaurant_id, row.pid) for row in rows)

@@ -27,9 +27,13 @@ from comanda.system import RandomIds, SystemClock
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server that takes traffic. `table_codes` are the tables of its menu, in the menu's order."""
+    """A server that takes traffic. `table_codes` are the tables of its menu, in the menu's order.
+
+    `url` is the public one where a setting names it; `port` is what the server listens on.
+    """
 
     url: str
+    port: int
     table_codes: tuple[str, ...]
     house: House
 
@@ -64,7 +68,8 @@ async def serve(
         await store.install(menu.restaurants, menu.digest)
         house = _house(settings, store, pos or _pos(settings))
         front = _front(settings, house, signing_key, staff_token)
-        url = settings.public_url or _url(settings.host, sockets[0].getsockname()[1])
+        port: int = sockets[0].getsockname()[1]
+        url = settings.public_url or _url(settings.host, port)
         codes = tuple(table.code for one in menu.restaurants for table in one.tables)
         async with trio.open_nursery() as nursery:
             await nursery.start(house.run)
@@ -83,7 +88,7 @@ async def serve(
                 nursery.cancel_scope.cancel()
 
             await nursery.start(serving)
-            task_status.started(Running(url, codes, house))
+            task_status.started(Running(url, port, codes, house))
 
 
 async def _stop_in_order(
@@ -119,6 +124,7 @@ def _house(settings: Settings, store: SqlStore, pos: Pos) -> House:
         limits=HouseLimits(
             lock_limit_seconds=settings.lock_limit,
             max_live=settings.max_live_sessions,
+            mailbox_capacity=settings.mailbox_capacity,
             forgotten_seconds=settings.session_idle_hours * 3600,
         ),
         rng=random.Random(),
@@ -132,7 +138,18 @@ def _front(settings: Settings, house: House, signing_key: bytes, staff_token: st
         members=MemberTokens(signing_key),
         staff=StaffTokens(staff_token, house.book),
         metrics=Metrics(house.registry),
-        limits=FrontLimits(enabled=settings.rate_limits == "on"),
+        limits=FrontLimits(
+            enabled=settings.rate_limits == "on",
+            messages_a_second=settings.messages_per_second,
+            message_burst=settings.message_burst,
+            flood_messages=settings.flood_messages,
+            requests_a_second=settings.requests_per_second,
+            request_burst=settings.request_burst,
+            joins_a_minute=settings.joins_per_minute,
+            join_burst=settings.join_burst,
+            connections=settings.connections_per_address,
+            join_timeout_seconds=settings.join_timeout,
+        ),
         client_settings=ClientSettings(
             order_timeout_seconds=settings.order_timeout,
             reconnect_timeout_seconds=settings.reconnect_timeout,

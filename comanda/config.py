@@ -18,7 +18,7 @@ class SettingsUnusable(Exception):
 class Settings(BaseSettings):
     """A server's settings. Times are in seconds; specification section 7 has the defaults."""
 
-    model_config = SettingsConfigDict(env_prefix="COMANDA_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="COMANDA_", extra="forbid")
 
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
@@ -45,6 +45,16 @@ class Settings(BaseSettings):
     retry_delay: float = Field(2.0, gt=0, le=600)
 
     rate_limits: Literal["on", "off"] = "on"
+    messages_per_second: float = Field(30.0, gt=0, le=1_000_000)
+    message_burst: int = Field(120, ge=1, le=1_000_000)
+    flood_messages: int = Field(300, ge=1, le=1_000_000)
+    requests_per_second: float = Field(100.0, gt=0, le=1_000_000)
+    request_burst: int = Field(400, ge=1, le=1_000_000)
+    joins_per_minute: float = Field(240.0, gt=0, le=1_000_000)
+    join_burst: int = Field(120, ge=1, le=1_000_000)
+    connections_per_address: int = Field(512, ge=1, le=1_000_000)
+    join_timeout: float = Field(5.0, gt=0, le=600)
+    mailbox_capacity: int = Field(256, ge=1, le=65_536)
     stop_deadline: float = Field(10.0, gt=0, le=600)
     session_idle_hours: float = Field(6.0, gt=0, le=24 * 7)
     max_live_sessions: int = Field(10_000, ge=1, le=1_000_000)
@@ -60,6 +70,8 @@ class Settings(BaseSettings):
                 "only sqlite+aiosqlite:///PATH is supported; for example "
                 "sqlite+aiosqlite:///comanda.db"
             )
+        if value.removeprefix("sqlite+aiosqlite:///") in ("", ":memory:"):
+            raise ValueError("a file must be named; what is in memory is gone at a restart")
         return value
 
     @field_validator("allowed_origin", mode="before")
@@ -70,13 +82,9 @@ class Settings(BaseSettings):
     @field_validator("public_url", "allowed_origin")
     @classmethod
     def _web_address(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
-        for one in (value,) if isinstance(value, str) else value or ():
-            parts = urlsplit(one)
-            if parts.scheme not in ("http", "https") or not parts.netloc:
-                raise ValueError(
-                    f"{one!r} is no web address; give https://host or http://host:port"
-                )
-        return value.rstrip("/") if isinstance(value, str) else value
+        if isinstance(value, tuple):
+            return tuple(_address(one, may_have_path=False) for one in value)
+        return None if value is None else _address(value, may_have_path=True)
 
     @model_validator(mode="after")
     def _lock_outlasts_a_call(self) -> "Settings":
@@ -129,6 +137,28 @@ def make_settings(**given: object) -> Settings:
         raise SettingsUnusable("; ".join(_sentence(one) for one in error.errors())) from None
     except ValueError as error:  # an environment variable that pydantic-settings cannot parse
         raise SettingsUnusable(str(error)) from None
+
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def _address(text: str, *, may_have_path: bool) -> str:
+    """A web address as browsers write an origin: small letters, no default port, no slash at the end."""
+    wrong = f"{text!r} is no web address; give https://host or http://host:port"
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError(wrong) from None
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or "@" in parts.netloc:
+        raise ValueError(wrong)
+    path = parts.path.rstrip("/")
+    if parts.query or parts.fragment or (path and not may_have_path):
+        raise ValueError(wrong)
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    if port is not None and port != _DEFAULT_PORTS[parts.scheme]:
+        host = f"{host}:{port}"
+    return f"{parts.scheme}://{host}{path}"
 
 
 def _sentence(error: object) -> str:

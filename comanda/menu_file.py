@@ -116,6 +116,10 @@ def _parse(data: bytes, name: str) -> tuple[Restaurant, ...]:
         raise MenuFileError(f"{name}: line {line}: not UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise MenuFileError(f"{name}: {error}") from error
+    except RecursionError as error:
+        raise MenuFileError(f"{name}: is nested too deeply") from error
+    except ValueError as error:  # a number of thousands of digits
+        raise MenuFileError(f"{name}: holds a number that cannot be one: {error}") from error
     try:
         file = msgspec.convert(raw, _File)
     except msgspec.ValidationError as error:

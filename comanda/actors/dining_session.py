@@ -24,7 +24,6 @@ from .domain.inputs import (
     Input,
     Interrupted,
     Refusal,
-    refuse,
 )
 from .domain.messages import (
     CartSnapshot,
@@ -227,9 +226,6 @@ class DiningSession(Actor[Message]):
             return None
         if isinstance(message, MenuChanged):
             message = FollowMenu()
-        placing = isinstance(message, ByMember) and isinstance(message.command, PlaceOrder)
-        if placing and session.pending is None and self._spare_number is None:
-            return refuse("storage_unavailable", "Not saved and nothing changed; try again")
         outcome = decide(session, message, self._decision_context())
         if not isinstance(outcome, Decision):
             return outcome

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from types import TracebackType
 from typing import NamedTuple, Self, TypeVar
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -134,7 +135,9 @@ class Api:
     async def join(self, table_code: str, name: str) -> JoinAnswer:
         """Sit down at a table; opens its session where none is open."""
         body = {"name": name}
-        return await self.call("POST", f"/api/tables/{table_code}/join", JoinAnswer, body)
+        return await self.call(
+            "POST", f"/api/tables/{quote(table_code, safe='')}/join", JoinAnswer, body
+        )
 
     async def cart(self, session_pid: str) -> CartSnapshot:
         """The cart snapshot, of any moment up to now."""
@@ -189,14 +192,16 @@ class Api:
                 return _Reply(response.status_code, response.headers, await self._read(response))
 
     async def _read(self, response: httpx.Response) -> bytes:
-        chunks: list[bytes] = []
+        """The body. One that is too large is read to its end, but not kept: httpx wants no iterator left."""
+        body = bytearray()
         size = 0
         async for chunk in response.aiter_bytes():
             size += len(chunk)
-            if size > self._limits.max_http_bytes:
-                raise ApiError(response.status_code, "answer_too_large", "The answer is too large")
-            chunks.append(chunk)
-        return b"".join(chunks)
+            if size <= self._limits.max_http_bytes:
+                body += chunk
+        if size > self._limits.max_http_bytes:
+            raise ApiError(response.status_code, "answer_too_large", "The answer is too large")
+        return bytes(body)
 
 
 class _Reply(NamedTuple):

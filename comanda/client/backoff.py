@@ -11,8 +11,8 @@ def reconnect_delay(failed: int, chance: float, limits: ClientLimits) -> float:
     """
     if failed == 0:
         return limits.first_retry_within_seconds * chance
+    exponent = min(failed, 32)  # beyond, the limit holds anyway
     slow = failed >= limits.tries_before_lost
     longest = limits.slow_backoff_limit_seconds if slow else limits.backoff_limit_seconds
-    exponent = min(failed, 32)  # beyond, the limit holds anyway
     delay = min(limits.backoff_base_seconds * 2.0**exponent, longest)
     return delay * (0.5 + 0.5 * chance)

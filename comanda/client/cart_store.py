@@ -37,6 +37,7 @@ from comanda.actors.domain.messages import (
     RemoveItem,
     SeenItem,
     SessionClosed,
+    Stage,
     UpdateItem,
 )
 
@@ -54,7 +55,7 @@ class OrderUnderWay(Struct, frozen=True):
     """The order that holds the lock. What only later events tell is None until they come."""
 
     order_id: str
-    stage: Literal["prepared", "sent", "unknown", "pending", "needs_staff"]
+    stage: Stage
     attempt: int
     placed_by: str | None
     placed_at: datetime | None
@@ -150,7 +151,7 @@ class CartStore:
     def set_pending_order(self, order_id: str) -> None:
         """`order_id` is being processed."""
         if self.pending_order_id != order_id:
-            self.pending_order = OrderUnderWay(order_id, "prepared", 0, None, None, None)
+            self.pending_order = OrderUnderWay(order_id, "sent", 0, None, None, None)
 
     def clear_pending_order(self) -> None:
         """No order is being processed."""
@@ -286,7 +287,7 @@ class CartStore:
     def _cart_locked(self, event: CartLocked) -> None:
         self._move_all("locked")
         self.pending_order = OrderUnderWay(
-            event.order_id, "prepared", 0, event.locked_by_member, event.timestamp, None
+            event.order_id, "sent", 0, event.locked_by_member, event.timestamp, None
         )
         self.locked_by_member = event.locked_by_member
         self.locked_by_name = event.locked_by_name

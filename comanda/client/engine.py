@@ -160,7 +160,7 @@ class Engine:
         self.commands.fail_all(CommandLost("the page was loaded anew"))
         self.watch.forget()
         self.store.reset()
-        self.reconnector.hold()
+        self.reconnector.hold(link_was_cut=self.link is not None)
         if self.link is not None:
             self.link.cut()
         self.link = None
@@ -303,9 +303,8 @@ class Engine:
         await self.until(lambda: self.store.seq is not None and self.store.seq >= seq)
 
     async def _send(self, command: Command, link: Link) -> None:
-        if command.sent_on is not link:
-            command.sent_on = link
-            await link.send(command.frame)
+        command.sent_on = link
+        await link.send(command.frame)
 
     async def _send_waiting(self, link: Link) -> None:
         """Once more under their old request ids, oldest first."""

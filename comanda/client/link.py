@@ -50,6 +50,7 @@ class Link:
         self._line = line
         self._websocket = websocket
         self._limits = limits
+        self._parting: trio.Event | None = None
 
     async def send(self, frame: str) -> None:
         """Send one frame, wholly or to a broken link; never raises for the link's sake.
@@ -70,10 +71,19 @@ class Link:
 
     async def say_goodbye(self, code: int = 1000) -> None:
         """Close politely, by force after `close_timeout_seconds`."""
-        with trio.move_on_after(self._limits.close_timeout_seconds, shield=True):
-            await self._websocket.aclose(code)
-            return
-        self.cut()
+        self._parting = parting = trio.Event()
+        try:
+            with trio.move_on_after(self._limits.close_timeout_seconds, shield=True):
+                await self._websocket.aclose(code)
+                return
+            self.cut()
+        finally:
+            parting.set()
+
+    async def parted(self) -> None:
+        """Wait for a goodbye that is being said: its answer is still to be read."""
+        if self._parting is not None:
+            await self._parting.wait()
 
     async def probe(self) -> None:
         """Cut the link once the server neither talks nor answers a ping. Runs until cancelled."""
@@ -192,6 +202,7 @@ class _Run:
             try:
                 message = _decoded(await websocket.get_message())
             except ConnectionClosed as closed:
+                await link.parted()
                 return _closed(closed, joined=True)
             if message is not None:
                 self._owner.told(link, message)

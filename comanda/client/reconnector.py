@@ -52,12 +52,14 @@ class Reconnector:
         self._short_lives = 0
         self._closing_wait: float | None = None
         self._leaving = False
+        self._quietly = False
         self.told_lost = False
 
     async def run(self) -> LinkEnd:
         """Connect again and again; how the last link ended. Cancellation says goodbye."""
         while True:
             await self._gate.wait()
+            self._quietly = False
             started_at = trio.current_time()
             self._closing_wait = None
             end = await run_link(
@@ -72,8 +74,8 @@ class Reconnector:
             if end.code in FINAL_CODES or self._leaving:
                 return end
             self._owner.lost(end)
-            if not self._gate.is_set():
-                continue  # a refresh: it is quick and nobody is told
+            if self._quietly:
+                continue
             await self._pause(end)
 
     def now(self) -> None:
@@ -82,8 +84,9 @@ class Reconnector:
         self._short_lives = 0
         self._pausing.cancel()
 
-    def hold(self) -> None:
-        """No new attempt before `go_on`."""
+    def hold(self, *, link_was_cut: bool) -> None:
+        """No new attempt before `go_on`; a link that was cut for it ends without a word or a pause."""
+        self._quietly = link_was_cut
         if self._gate.is_set():
             self._gate = trio.Event()
         self._pausing.cancel()

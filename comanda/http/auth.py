@@ -97,12 +97,19 @@ def load_or_make_key(path: Path) -> bytes:
             key = bytes.fromhex(path.read_text("ascii").strip())
         else:
             key = secrets.token_bytes(KEY_BYTES)
-            with os.fdopen(made, "w", encoding="ascii") as file:
-                file.write(key.hex() + "\n")
-                file.flush()
-                os.fsync(file.fileno())
+            try:
+                with os.fdopen(made, "w", encoding="ascii") as file:
+                    file.write(key.hex() + "\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+            except BaseException:
+                path.unlink(missing_ok=True)  # half a key would keep the next start from making one
+                raise
     except (OSError, ValueError) as error:
         raise KeyFileUnusable(f"The key file {path} cannot be used: {error}") from error
     if len(key) < KEY_BYTES:
-        raise KeyFileUnusable(f"The key file {path} holds no key of {KEY_BYTES} bytes")
+        raise KeyFileUnusable(
+            f"The key file {path} holds no key of {KEY_BYTES} bytes; without the file a new one is "
+            "made, and all members' tokens end"
+        )
     return key

@@ -49,21 +49,20 @@ class Call:
         """A query parameter."""
         value: str = request.args.get(name, default)
         if len(value) > MAX_QUERY_CHARACTERS or "\x00" in value:
-            raise Refused("bad_message", f"The parameter `{name}` is too long")
+            raise Refused("bad_message", f"The parameter `{name}` cannot be read")
         return value
 
     def whole_number(self, name: str, default: int, least: int, most: int) -> int:
         """A query parameter between `least` and `most`."""
         text = self.query(name, str(default))
-        if not (text.isascii() and text.isdigit() and least <= int(text[:9]) <= most):
+        digits = text.isascii() and text.isdigit() and len(text) < 10
+        if not (digits and least <= int(text) <= most):
             raise Refused("bad_message", f"`{name}` is a number from {least} to {most}")
         return int(text)
 
     def if_none_match(self, etag: str) -> bool:
         """Whether the asker has this version already."""
-        return etag in request.if_none_match.as_set() or request.if_none_match.contains(
-            etag.strip('"')
-        )
+        return bool(request.if_none_match.contains_weak(etag.strip('"')))
 
     def websocket_url(self, path: str) -> str:
         """The absolute ws or wss address of `path`, as the asker can reach it."""
@@ -85,6 +84,8 @@ class Call:
         try:
             member: MemberPass = self.front.members.read(token)
         except BadToken as error:
+            if self.front.staff.is_staff(token):
+                raise Refused("forbidden", "This is for the table's members") from error
             raise Refused("unauthorized", "The token is not valid") from error
         found = await self.front.find_session(session_pid)
         if found is None:

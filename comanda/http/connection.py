@@ -4,6 +4,8 @@ Everything here is synchronous and runs in the socket's reader; answers come bac
 the actor resolves, in order with the events.
 """
 
+from collections.abc import Callable
+
 from comanda.actors.dining_session import Answer, Message
 from comanda.actors.domain.inputs import ByMember
 from comanda.actors.domain.messages import (
@@ -18,7 +20,15 @@ from comanda.actors.domain.messages import (
     decode_command,
 )
 from comanda.actors.ports import Clock
-from comanda.runtime import ActorCrashed, Envelope, MailboxFull, Outage, Ref, RuntimeRefusal
+from comanda.runtime import (
+    ActorCrashed,
+    ActorStopped,
+    Envelope,
+    MailboxFull,
+    Outage,
+    Ref,
+    RuntimeRefusal,
+)
 
 from .limits import Bucket, FrontLimits
 from .metrics import Metrics
@@ -51,7 +61,7 @@ class _AnswerSlot:
         """The command's fate is unknown here: the member joins again and sends it once more."""
         result = "crashed" if isinstance(error, ActorCrashed) else "stopped"
         self._connection.metrics.commands.labels(self._type, result).inc()
-        self._connection.socket.close(CLOSE_FAILED, "The table is being restored; join again")
+        self._connection.lose_table(error)
 
 
 class MemberConnection:
@@ -66,7 +76,14 @@ class MemberConnection:
         limits: FrontLimits,
         clock: Clock,
         metrics: Metrics,
+        draining: Callable[[], bool],
     ) -> None:
+        """Take a seat's connection over.
+
+        Args:
+            draining: whether the server is ending, so that a table that takes nothing more will itself
+                say good-bye.
+        """
         self.socket = socket
         self.metrics = metrics
         self._member_id = member_id
@@ -74,12 +91,13 @@ class MemberConnection:
         self._limits = limits
         self._clock = clock
         self._bucket = Bucket(limits.messages_a_second, limits.message_burst)
-        self._refused_in_a_row = 0
+        self._draining = draining
+        self._refused = 0
         self._bad_in_a_row = 0
 
     def hear(self, text: str) -> None:
         """One text frame of the member. Never blocks; what is malformed goes no further."""
-        if self._limits.enabled and not self._within_rate():
+        if self._limits.enabled and not self._within_rate(text):
             return
         try:
             command = decode_command(text)
@@ -102,20 +120,28 @@ class MemberConnection:
         except (MailboxFull, Outage) as error:
             code = refusal_code(error)
             self._refuse(code, REFUSED_BY_THE_HOUSE[code], command.request_id)
-        except RuntimeRefusal:
-            self.socket.close(CLOSE_FAILED, "The table is being restored; join again")
+        except RuntimeRefusal as error:
+            self.lose_table(error)
 
-    def _within_rate(self) -> bool:
+    def lose_table(self, error: Exception) -> None:
+        """The table has not taken a command, or not said what became of it: the member joins again."""
+        if isinstance(error, ActorStopped) and self._draining():
+            return  # The table works off what it has, then tells all its members: 1012.
+        self.socket.close(CLOSE_FAILED, "The table is being restored; join again")
+
+    def _within_rate(self, text: str) -> bool:
+        if self._refused and self._bucket.full:
+            self._refused = 0
         wait = self._bucket.take()
         if wait == 0:
-            self._refused_in_a_row = 0
             return True
-        self._refused_in_a_row += 1
-        if self._refused_in_a_row >= self._limits.flood_messages:
+        self._refused += 1
+        self.metrics.commands.labels("any", "rate_limited").inc()
+        request_id = _request_id_of(text)
+        error = Error("rate_limited", "Slow down, please", request_id, round(wait, 3))
+        self.socket.send_frame(frame(error))
+        if self._refused >= self._limits.flood_messages:
             self.socket.close(CLOSE_POLICY, "Too many messages")
-        else:
-            error = Error("rate_limited", "Slow down, please", None, round(wait, 3))
-            self.socket.send_frame(frame(error))
         return False
 
     def _bad(self, sentence: str, request_id: str | None) -> None:
@@ -127,6 +153,14 @@ class MemberConnection:
     def _refuse(self, code: ErrorCode, sentence: str, request_id: str | None) -> None:
         self.metrics.commands.labels("any", code).inc()
         self.socket.send_frame(frame(Error(code, sentence, request_id)))
+
+
+def _request_id_of(text: str) -> str | None:
+    try:
+        command = decode_command(text)
+    except BadMessage as error:
+        return error.request_id
+    return None if isinstance(command, Join) else command.request_id
 
 
 def _type_of(command: Command) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+import trio
 from msgspec import Struct
 
 from comanda.actors.house import House
@@ -41,6 +42,8 @@ class Front:
     draining: bool = False
 
     def __post_init__(self) -> None:
+        # The house takes over the menu that a change leaves; of two at once the older must not be last.
+        self.menu_changes = trio.Lock()
         self.requests = AddressBuckets(self.limits.requests_a_second, self.limits.request_burst)
         self.joins = AddressBuckets(self.limits.joins_a_minute / 60, self.limits.join_burst)
         self.connections = AddressCounts(self.limits.connections)

@@ -14,10 +14,10 @@ class FrontLimits:
     """The front's limits. A restaurant's phones often share one address: those are generous.
 
     `messages_a_second` and `message_burst` bound one connection's frames: beyond them each is refused
-    `rate_limited`, and the `flood_messages`-th refused in a row closes 1008. `bad_messages` in a row close
-    1008. `joins_a_minute`, `requests_a_second` with their bursts, and `connections` are per address.
+    `rate_limited`, and the `flood_messages`-th refused before the connection has been quiet for a whole
+    burst closes 1008. `bad_messages` in a row close 1008. `joins_a_minute`, `requests_a_second` with their bursts, and `connections` are per address.
     `join_timeout_seconds`: from the handshake to the join frame. `early_messages`: how many frames may
-    come behind the join before it is through.
+    come behind the join before it is through, `early_characters` how long they may be together.
     """
 
     enabled: bool = True
@@ -32,6 +32,7 @@ class FrontLimits:
     connections: int = 512
     join_timeout_seconds: float = 5.0
     early_messages: int = 64
+    early_characters: int = 262_144
 
 
 class Bucket:
@@ -48,15 +49,24 @@ class Bucket:
         self._left = float(burst)
         self._at = clock()
 
+    @property
+    def full(self) -> bool:
+        """Whether nothing was taken for so long that the whole burst is there again."""
+        return self._refill() >= self._burst
+
     def take(self) -> float:
         """Take one: 0 when there was one, else the seconds until there will be."""
-        now = self._clock()
-        self._left = min(self._burst, self._left + (now - self._at) * self._rate)
-        self._at = now
+        self._refill()
         if self._left >= 1:
             self._left -= 1
             return 0.0
         return (1 - self._left) / self._rate
+
+    def _refill(self) -> float:
+        now = self._clock()
+        self._left = min(self._burst, self._left + (now - self._at) * self._rate)
+        self._at = now
+        return self._left
 
 
 class AddressBuckets:

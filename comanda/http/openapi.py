@@ -54,6 +54,8 @@ def _operation(one: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
         "parameters": _parameters(one),
         "responses": {str(one.status): _success(one, schemas)},
     }
+    for bare, when in one.bare.items():
+        operation["responses"][str(bare)] = {"description": when}
     for code in one.codes:
         status = str(STATUSES[code])
         known = operation["responses"].setdefault(

@@ -52,6 +52,13 @@ class Refused(Exception):
         self.retry_after = retry_after
 
 
+def bare_response(status: int, headers: dict[str, str] | None = None) -> Response:
+    """A response without a body, such as 204 and 304: nothing says of which type or size it were."""
+    response = Response(b"", status, headers)
+    del response.headers["Content-Type"], response.headers["Content-Length"]
+    return response
+
+
 def problem_response(
     code: str, detail: str, *, retry_after: float | None = None, allow: str | None = None
 ) -> Response:

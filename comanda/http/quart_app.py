@@ -7,15 +7,16 @@ import structlog
 from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import IntegerConverter, WebsocketMismatch
 
 from comanda.actors.domain.messages import encode
 from comanda.actors.ports import NoSuchSession, StorageUnavailable
-from comanda.runtime import RuntimeRefusal
+from comanda.runtime import Quarantined, RuntimeRefusal
 
 from .call import Call
 from .endpoints import Endpoint
 from .front import Front
-from .problems import Refused, problem_response
+from .problems import Refused, bare_response, problem_response
 from .routes import ENDPOINTS
 from .websocket import serve_member
 from .wire import REFUSED_BY_THE_HOUSE, refusal_code
@@ -28,6 +29,13 @@ MAX_BODY_BYTES = 64 * 1024
 BODY_TIMEOUT_SECONDS = 30
 """A body that has not come whole by then is given up."""
 
+
+class _Id(IntegerConverter):
+    """An id in a path: beyond sixteen digits there is none, and storage need not be asked."""
+
+    regex = "[0-9]{1,16}"
+
+
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "payload_too_large"}
 
 
@@ -37,6 +45,8 @@ def make_quart_app(front: Front) -> QuartTrio:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.config["BODY_TIMEOUT"] = BODY_TIMEOUT_SECONDS
     app.config["PROPAGATE_EXCEPTIONS"] = False
+    app.url_map.merge_slashes = False  # else werkzeug answers `//` with a redirect in HTML
+    app.url_map.converters["int"] = _Id
     for endpoint in ENDPOINTS:
         app.add_url_rule(
             endpoint.path,
@@ -57,7 +67,10 @@ def make_quart_app(front: Front) -> QuartTrio:
 
 def _view(front: Front, endpoint: Endpoint) -> Callable[..., Awaitable[Response]]:
     async def view(**path: Any) -> Response:
-        response = await _respond(front, endpoint, path)
+        try:
+            response = await _respond(front, endpoint, path)
+        except Exception as error:
+            response = await _answer_error(error)
         front.metrics.requests.labels(endpoint.path, response.status_code).inc()
         return response
 
@@ -82,11 +95,12 @@ async def _respond(front: Front, endpoint: Endpoint, path: dict[str, Any]) -> Re
         return problem_response("not_found", "There is no such session")
     except (RuntimeRefusal, StorageUnavailable) as error:
         code = refusal_code(error)
-        return problem_response(code, REFUSED_BY_THE_HOUSE[code])
+        wait = error.seconds_left if isinstance(error, Quarantined) else None
+        return problem_response(code, REFUSED_BY_THE_HOUSE[code], retry_after=wait)
     if isinstance(answer, Response):
         return answer
     if answer is None:
-        return Response(b"", endpoint.status)
+        return bare_response(endpoint.status)
     response = Response(encode(answer), endpoint.status, content_type="application/json")
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -94,6 +108,10 @@ async def _respond(front: Front, endpoint: Endpoint, path: dict[str, Any]) -> Re
 
 async def _answer_error(error: Exception) -> Response:
     """Every error that Quart or a bug raises, as a problem."""
+    if isinstance(error, WebsocketMismatch):
+        return problem_response(
+            "bad_message", "Websockets and other requests have paths of their own"
+        )
     if isinstance(error, HTTPException):
         code = _CODES.get(error.code or 500, "bad_message")
         allow = None

@@ -1,5 +1,6 @@
 """What each HTTP endpoint does. Bodies and answers are msgspec types; refusals are problems."""
 
+import functools
 import hashlib
 from datetime import datetime
 from decimal import Decimal
@@ -11,8 +12,8 @@ from quart import Response
 
 from comanda.actors.domain.menu import Menu
 from comanda.actors.domain.messages import (
-    MAX_NAME_CHARACTERS,
     CartSnapshot,
+    MemberName,
     OrderRecord,
     OrderStateName,
     Rejection,
@@ -26,7 +27,7 @@ from .endpoints import Endpoint
 from .front import ClientSettings, Front
 from .metrics import METRICS_TYPE
 from .openapi import openapi_document
-from .problems import Refused
+from .problems import Refused, bare_response
 
 PAGE_DEFAULT = 50
 PAGE_MOST = 200
@@ -36,7 +37,7 @@ ORDER_STATES: frozenset[str] = frozenset(get_args(OrderStateName))
 class JoinBody(Struct, frozen=True):
     """Who sits down."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=MAX_NAME_CHARACTERS)]
+    name: MemberName
 
 
 class RestaurantInfo(Struct, frozen=True):
@@ -147,8 +148,10 @@ async def join_table(call: Call, body: JoinBody, table_code: str) -> JoinAnswer:
     joined = await front.house.join_table(table_code, name)
     if joined is None:
         raise Refused("not_found", "There is no table with this code")
-    if isinstance(joined, Rejection):
-        raise Refused(joined.code, joined.message)
+    if isinstance(
+        joined, Rejection
+    ):  # the table is full, or its sessions close as fast as they open
+        raise Refused("conflict", joined.message)
     front.metrics.joins.inc()
     return JoinAnswer(
         session_pid=joined.key.pid,
@@ -170,7 +173,7 @@ async def get_menu(call: Call, restaurant_id: int) -> Response:
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache"}
     if call.if_none_match(etag):
-        return Response(b"", 304, headers)
+        return bare_response(304, headers)
     return Response(body, 200, headers, content_type="application/json")
 
 
@@ -203,6 +206,8 @@ async def close_session(call: Call, session_pid: str) -> None:
 async def get_restaurant_orders(call: Call, restaurant_id: int) -> OrderList:
     """A restaurant's orders in any state, newest first, paged."""
     call.staff_of(restaurant_id)
+    if call.front.house.book.restaurant(restaurant_id) is None:
+        raise Refused("not_found", "There is no such restaurant")
     wanted = [word for word in call.query("state", "").split(",") if word]
     unknown = [word for word in wanted if word not in ORDER_STATES]
     if unknown:
@@ -234,12 +239,13 @@ async def patch_menu_item(
         price = None if body.price is UNSET else to_minor(Decimal(repr(body.price)), digits)
     except MoneyOutOfRange as error:
         raise Refused("bad_message", f"The price cannot be used: {error}") from error
-    item = await call.front.house.change_menu_item(
-        restaurant_id,
-        menu_item_id,
-        available=None if body.available is UNSET else body.available,
-        price_minor=price,
-    )
+    async with call.front.menu_changes:
+        item = await call.front.house.change_menu_item(
+            restaurant_id,
+            menu_item_id,
+            available=None if body.available is UNSET else body.available,
+            price_minor=price,
+        )
     if item is None:
         raise Refused("not_found", "There is no such menu item")
     return MenuEntry(
@@ -274,9 +280,12 @@ async def metrics(call: Call) -> Response:
 
 async def openapi(call: Call) -> Response:
     """This contract."""
-    return Response(
-        msgspec.json.encode(openapi_document(ENDPOINTS)), 200, content_type="application/json"
-    )
+    return Response(_openapi_json(), 200, content_type="application/json")
+
+
+@functools.cache
+def _openapi_json() -> bytes:
+    return msgspec.json.encode(openapi_document(ENDPOINTS))
 
 
 def _restaurant_info(front: Front, restaurant_id: int) -> RestaurantInfo:
@@ -321,7 +330,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         body=JoinBody,
         answer=JoinAnswer,
         status=201,
-        codes=("not_found", *_BODY, *_BUSY),
+        codes=("not_found", "conflict", *_BODY, *_BUSY),
     ),
     Endpoint(
         "GET",
@@ -330,6 +339,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         get_menu,
         answer=MenuAnswer,
         codes=("not_found", "rate_limited"),
+        bare={304: "The asker has this version already (If-None-Match)"},
     ),
     Endpoint(
         "GET",

@@ -46,7 +46,7 @@ class WorkerLimits:
     inbox_messages: int = 16
     """Messages, or parts of a request body, that wait for the application; then reading pauses."""
     inbox_bytes: int = 131_072
-    """The same in bytes: two of the largest messages."""
+    """The same in bytes of a body, or characters of messages: two of the largest messages."""
     max_connections: int = 10_000
     """More get 503. At some 40 kB each this is 400 MB, and as many file descriptors."""
     backlog: int = 1024
@@ -392,6 +392,7 @@ class MemberSocket:
                 verdict = math.inf
             elif now >= verdict:
                 self._carrier.abort()
+                return
             if now >= next_ping:
                 next_ping = now + self._limits.ping_interval_seconds
                 if verdict == math.inf:

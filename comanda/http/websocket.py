@@ -5,13 +5,22 @@ from typing import Any
 import trio
 from quart import Response, websocket
 
-from comanda.actors.domain.messages import BadMessage, Error, Join, Rejection, decode_command
+from comanda.actors.dining_session import CLOSE_RESTARTING, REJOIN_AFTER_SECONDS, Seated, Sit
+from comanda.actors.domain.messages import (
+    BadMessage,
+    Error,
+    Join,
+    Rejection,
+    ServerClosing,
+    decode_command,
+)
 from comanda.actors.ports import NoSuchSession, StorageUnavailable
-from comanda.runtime import RuntimeRefusal
+from comanda.runtime import AskTimeout, Envelope, RuntimeRefusal
 
 from .auth import BadToken, MemberPass
 from .connection import CLOSE_FAILED, CLOSE_POLICY, MemberConnection
 from .front import Front
+from .limits import FrontLimits
 from .problems import problem_response
 from .socket import MemberSocket
 from .wire import REFUSED_BY_THE_HOUSE, frame, refusal_code
@@ -33,6 +42,47 @@ class _Outlet:
         self.close = socket.close
 
 
+class _SeatSlot:
+    """Where the table's answer to a `Sit` goes. A seat for somebody who has gone is given back at once:
+    nobody else would ever give it back."""
+
+    __slots__ = ("_abandoned", "_answer", "_answered")
+
+    def __init__(self) -> None:
+        self._answered = trio.Event()
+        self._answer: object = None
+        self._abandoned = False
+
+    def resolve(self, value: object) -> None:
+        self._answer = value
+        self._answered.set()
+        if self._abandoned:
+            self._give_back()
+
+    def fail(self, error: Exception) -> None:
+        self._answer = error
+        self._answered.set()
+
+    async def answer(self, timeout_seconds: float) -> Seated | Rejection:
+        """The answer. Raises what the runtime refuses with; `AskTimeout` when none comes in time."""
+        try:
+            with trio.move_on_after(timeout_seconds):
+                await self._answered.wait()
+                if isinstance(self._answer, Exception):
+                    raise self._answer
+                assert isinstance(self._answer, Seated | Rejection)
+                return self._answer
+            raise AskTimeout("The table has not answered in time.")
+        except BaseException:
+            self._abandoned = True
+            self._give_back()
+            raise
+
+    def _give_back(self) -> None:
+        if isinstance(self._answer, Seated):
+            self._answer.seat.leave()
+
+
 class _Closed(Exception):
     """This connection ends before it has begun."""
 
@@ -45,14 +95,19 @@ class _Closed(Exception):
 class _Early:
     """Frames that come before the member is seated: the join first, then a bounded few behind it."""
 
-    def __init__(self, socket: MemberSocket, most: int) -> None:
+    def __init__(self, socket: MemberSocket, limits: FrontLimits) -> None:
         self._socket = socket
-        self._most = most
+        self._limits = limits
+        self._characters = 0
         self._texts: list[str] = []
         self._first = trio.Event()
 
     def hear(self, text: str) -> None:
-        if len(self._texts) > self._most:
+        self._characters += len(text)
+        if (
+            len(self._texts) > self._limits.early_messages
+            or self._characters > self._limits.early_characters
+        ):
             self._socket.close(CLOSE_POLICY, "Too many messages before the join was answered")
             return
         self._texts.append(text)
@@ -94,13 +149,13 @@ def _refuse_handshake(front: Front) -> Response | None:
 async def _attend(front: Front, session_pid: str) -> None:
     extensions: Any = websocket.scope["extensions"]
     socket: MemberSocket = extensions[SOCKET_EXTENSION]
-    early = _Early(socket, front.limits.early_messages)
+    early = _Early(socket, front.limits)
     socket.on_text = early.hear
     await websocket.accept()
     front.metrics.connections.inc()
     try:
         member = await _member_of(front, session_pid, early)
-        seated = await front.house.sit(member.key, member.member_id, _Outlet(socket))
+        seated = await _sit(front, member, socket)
         if isinstance(seated, Rejection):
             raise _Closed(*_CLOSE_FOR.get(seated.code, (CLOSE_NO_TOKEN, seated.message)))
     except _Closed as closed:
@@ -112,6 +167,12 @@ async def _attend(front: Front, session_pid: str) -> None:
         await socket.wait_closed()
         return
     except (RuntimeRefusal, StorageUnavailable) as error:
+        if front.draining:
+            closing = ServerClosing(REJOIN_AFTER_SECONDS, front.house.clock.now())
+            socket.send_frame(frame(closing))
+            socket.close(CLOSE_RESTARTING, "The server is restarting; join again")
+            await socket.wait_closed()
+            return
         code = refusal_code(error)
         socket.send_frame(frame(Error(code, REFUSED_BY_THE_HOUSE[code])))
         socket.close(CLOSE_FAILED, "The table cannot be opened now; join again")
@@ -126,6 +187,7 @@ async def _attend(front: Front, session_pid: str) -> None:
             limits=front.limits,
             clock=front.house.clock,
             metrics=front.metrics,
+            draining=lambda: front.draining,
         )
         for text in early.rest():
             connection.hear(text)
@@ -133,6 +195,17 @@ async def _attend(front: Front, session_pid: str) -> None:
         await socket.wait_closed()
     finally:
         seated.seat.leave()
+
+
+async def _sit(front: Front, member: MemberPass, socket: MemberSocket) -> Seated | Rejection:
+    """Register the connection with its table; the snapshot goes out in the same step.
+
+    When cancelled (the guest has gone) the seat is given back as soon as the table gives it.
+    """
+    ref = await front.house.ref(member.key)
+    slot = _SeatSlot()
+    ref.send(Envelope(Sit(member.member_id, _Outlet(socket)), slot))
+    return await slot.answer(front.house.limits.ask_timeout_seconds)
 
 
 _CLOSE_FOR = {

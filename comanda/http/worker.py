@@ -53,6 +53,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState, LifespanState
 from hypercorn.utils import LifespanFailureError, LifespanTimeoutError, UnexpectedMessageError
 from quart.signals import got_websocket_exception
+from wsproto.frame_protocol import FrameDecoder
 
 from comanda.http.socket import (
     CHUNK_BYTES,
@@ -95,7 +96,10 @@ class StartupError(RuntimeError):
 
 
 class _Inbox:
-    """ASGI events on their way to one application. Bounded; never blocks once it has ended."""
+    """ASGI events on their way to one application, bounded.
+
+    After the disconnect, which is also told to an application that has ended, nothing waits.
+    """
 
     def __init__(self, limits: WorkerLimits) -> None:
         self.scope = trio.CancelScope()  # Around the application.
@@ -103,13 +107,12 @@ class _Inbox:
         self._events: deque[tuple[Any, int]] = deque()
         self._bytes = 0
         self._disconnect: Any = None
-        self._ended = False
         self._arrival = trio.lowlevel.ParkingLot()
         self._room = trio.lowlevel.ParkingLot()
 
     @property
     def full(self) -> bool:
-        if self._ended or self._disconnect is not None:
+        if self._disconnect is not None:
             return False  # Whatever comes now goes nowhere.
         return (
             len(self._events) >= self._limits.inbox_messages
@@ -118,7 +121,7 @@ class _Inbox:
 
     def put_nowait(self, event: Any, size: int) -> None:
         """Add an event without regard to the bound; nothing follows a disconnect."""
-        if self._ended or self._disconnect is not None:
+        if self._disconnect is not None:
             return
         if event["type"].endswith(".disconnect"):
             self._disconnect = event
@@ -150,12 +153,6 @@ class _Inbox:
             self._room.unpark_all()
         return event
 
-    def end(self) -> None:
-        """The application has returned or failed."""
-        self._ended = True
-        self._events.clear()
-        self._room.unpark_all()
-
 
 class _AppTasks(TaskGroup):
     """Runs the application for a stream of one connection, and contains what it raises."""
@@ -185,8 +182,6 @@ class _AppTasks(TaskGroup):
         except BaseException as error:
             connection.contain("application failed", error, path=scope["path"])
             connection.close_websocket(1011, "internal error")
-        finally:
-            inbox.end()
         try:
             await send(None)  # Hypercorn's sign of the end: a 500 when nothing was sent.
         except Exception as error:
@@ -754,15 +749,13 @@ class _Worker:
                 self._empty.unpark_all()
 
     async def drain(self) -> None:
-        """Close websockets 1012, let requests finish, and after the graceful time use force."""
+        """Close websockets 1012, let requests finish; return when all is over, or time is."""
         await self.context.terminated.set()
         for connection in list(self.connections):
             connection.drain()
         with trio.move_on_after(self.limits.graceful_seconds):
             while self.connections:
                 await self._empty.park()
-        for connection in list(self.connections):
-            connection.abort()
 
 
 _TOO_MANY = (
@@ -856,7 +849,7 @@ async def _serve_until(
             await (shutdown.wait() if isinstance(shutdown, trio.Event) else shutdown())
             accepting.cancel_scope.cancel()
         await worker.drain()
-        connections.cancel_scope.cancel()
+        connections.cancel_scope.cancel()  # Closes their sockets, which ends shielded writes.
 
 
 def _listeners(
@@ -945,7 +938,6 @@ _NAMES_USED: tuple[tuple[object, tuple[str, ...]], ...] = (
     (HTTPStream, ("app_send", "handle")),
     (Lifespan, ("handle_lifespan", "wait_for_shutdown", "wait_for_startup")),
     (Config, ("h11_max_incomplete_size", "logger_class", "shutdown_timeout", "startup_timeout")),
-    (trio.socket.SocketType, ("shutdown", "close")),
 )
 _PARAMETERS_USED: tuple[tuple[Callable[..., Any], str], ...] = (
     (TCPServer, "app config context state stream"),
@@ -958,12 +950,21 @@ _PARAMETERS_USED: tuple[tuple[Callable[..., Any], str], ...] = (
 
 
 def check_fit() -> None:
-    """Raise RuntimeError, in a sentence, when the installed Hypercorn is not the one known here."""
+    """Raise RuntimeError, in a sentence, when Hypercorn (or what it builds on) is another one."""
     wrong = [
         f"{getattr(owner, '__name__', owner)}.{name}"
         for owner, names in _NAMES_USED
         for name in names
         if not hasattr(owner, name)
+    ]
+    with trio.socket.socket() as probe:  # What `MemberSocket` writes to without a checkpoint.
+        if not hasattr(probe, "_sock"):
+            wrong.append("Trio's socket._sock")
+    decoder = FrameDecoder(client=False)
+    wrong += [
+        f"wsproto's FrameDecoder.{name}"
+        for name in ("header", "payload_consumed", "process_buffer", "receive_bytes")
+        if not hasattr(decoder, name)
     ]
     for function, expected in _PARAMETERS_USED:
         if list(inspect.signature(function).parameters) != expected.split():
@@ -971,8 +972,8 @@ def check_fit() -> None:
     if wrong:
         version = importlib.metadata.version("hypercorn")
         raise RuntimeError(
-            f"Comanda's worker does not fit Hypercorn {version}, which has changed "
-            f"{', '.join(wrong)}: install a version that pyproject.toml allows."
+            f"Comanda's worker does not fit Hypercorn {version} and what it builds on; missing or "
+            f"changed: {', '.join(wrong)}. Install the versions that pyproject.toml allows."
         )
 
 

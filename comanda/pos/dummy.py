@@ -60,6 +60,11 @@ def read_wishes(special_instructions: str) -> Wishes:
     return Wishes(accept, hang, lost, delay)
 
 
+def accepts(seed: int, order_id: str, success_rate: float) -> bool:
+    """Whether the dummy POS takes an order that wishes for nothing: the same, whenever it is asked."""
+    return random.Random(f"{seed}:{order_id}").random() < success_rate
+
+
 @dataclass
 class DummyPos:
     """Fulfils the POS port. Answers after `delay_seconds`, `success_rate` of the orders accepted.
@@ -107,4 +112,4 @@ class DummyPos:
             return True
         if wishes.accept is not None:
             return wishes.accept
-        return random.Random(f"{self.seed}:{order_id}").random() < self.success_rate
+        return accepts(self.seed, order_id, self.success_rate)

@@ -258,8 +258,7 @@ class Child(Generic[M]):
         outage = error is not None and is_outage(error)
         if outage and error is not None:
             self._breaker.open(error)
-        asked = self._stop_deadline is not None or self.passivated is not None
-        if asked or ending.phase is Phase.STOPPING:
+        if self._stop_deadline is not None or ending.phase is Phase.STOPPING:
             self._report_asked_end(ending)
             return self._stays_wanted()
         if error is None:

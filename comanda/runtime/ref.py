@@ -14,7 +14,7 @@ M = TypeVar("M")
 
 
 class Answer:
-    """The reply slot of one `ask`. Settled once; what comes later is dropped."""
+    """The reply slot of one `ask`. Its envelope sees to it that it is settled once."""
 
     __slots__ = ("_error", "_settled", "_value")
 
@@ -25,15 +25,13 @@ class Answer:
 
     def resolve(self, value: object) -> None:
         """Take the answer and wake who waits."""
-        if not self._settled.is_set():
-            self._value = value
-            self._settled.set()
+        self._value = value
+        self._settled.set()
 
     def fail(self, error: Exception) -> None:
         """Take the reason why there is none and wake who waits."""
-        if not self._settled.is_set():
-            self._error = error
-            self._settled.set()
+        self._error = error
+        self._settled.set()
 
     async def wait(self) -> object:
         """Wait for the answer and return it, or raise its error. Cancellation drops it."""

@@ -104,7 +104,7 @@ def is_outage(error: Exception) -> bool:
 
 def _attempt(connection: Connection, works: Sequence[Work]) -> list[Maybe[Any]]:
     """Everything but the COMMIT; rolled back where it raises."""
-    outcomes: list[Maybe[Any]] = [Value(None)] * len(works)
+    outcomes: list[Maybe[Any]] = [Value(None) for _ in works]  # each can be unwrapped once
     try:
         connection.begin()
         units = [(at, work.unit) for at, work in enumerate(works) if isinstance(work, Commit)]

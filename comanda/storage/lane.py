@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from enum import Enum, auto
+from time import monotonic
 from typing import Any, Generic, TypeVar
 
 import trio
@@ -19,6 +20,9 @@ from outcome import Error, Maybe, Value
 from comanda.actors.ports import CommitUnknown, StorageUnavailable
 
 W = TypeVar("W")
+
+WATCH_SECONDS = 0.25
+"""How often waits are looked at: a wait ends at most this much later than it should."""
 
 Serve = Callable[[Sequence[W]], Awaitable[list[Maybe[Any]]]]
 """Does a batch of works and says what became of each; it runs in the database thread."""
@@ -33,11 +37,12 @@ class _Stage(Enum):
 class _Job(Generic[W]):
     """One work, and the task that waits for it."""
 
-    __slots__ = ("outcome", "stage", "task", "weight", "work")
+    __slots__ = ("deadline", "outcome", "stage", "task", "weight", "work")
 
-    def __init__(self, work: W, weight: int, task: trio.lowlevel.Task) -> None:
+    def __init__(self, work: W, weight: int, deadline: float, task: trio.lowlevel.Task) -> None:
         self.work = work
         self.weight = weight
+        self.deadline = deadline
         self.task: trio.lowlevel.Task | None = task
         self.stage = _Stage.QUEUED
         self.outcome: Maybe[Any] = Value(None)
@@ -101,14 +106,10 @@ class Lane(Generic[W]):
             CommitUnknown: it was taken, and its time ran out or the thread died.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
-        job = _Job(work, weight, trio.lowlevel.current_task())
+        deadline = monotonic() + self._wait_seconds
+        job = _Job(work, weight, deadline, trio.lowlevel.current_task())
         self._put(job)
-        with trio.move_on_after(self._wait_seconds) as scope:
-            return await trio.lowlevel.wait_task_rescheduled(lambda _: self._abort(job))
-        assert scope.cancelled_caught
-        if job.stage is _Stage.LEFT:
-            raise StorageUnavailable("storage is too slow; nothing was written")
-        raise CommitUnknown("storage has not answered in time")
+        return await trio.lowlevel.wait_task_rescheduled(lambda _: self._abort(job))
 
     def _put(self, job: _Job[W]) -> None:
         with self._lock:
@@ -126,8 +127,8 @@ class Lane(Generic[W]):
     def _abort(self, job: _Job[W]) -> trio.lowlevel.Abort:
         with self._lock:
             if job.stage is _Stage.QUEUED:
-                job.stage = _Stage.LEFT
                 self._queue.remove(job)
+                job.stage = _Stage.LEFT
             job.task = None
         return trio.lowlevel.Abort.SUCCEEDED
 
@@ -149,6 +150,13 @@ class Lane(Generic[W]):
             self._loop = asyncio.get_running_loop()
             if self._thread_called:
                 self._called.set()
+        watching = asyncio.create_task(self._watch())
+        try:
+            await self._serve_batches()
+        finally:
+            watching.cancel()
+
+    async def _serve_batches(self) -> None:
         last = 0
         while True:
             await self._called.wait()
@@ -158,20 +166,45 @@ class Lane(Generic[W]):
             last = len(batch)
             if batch:
                 self.batches += 1
-                self._settle(await self._serve([job.work for job in batch]))
+                self._settle(batch, await self._serve([job.work for job in batch]))
             elif self._closing:
                 return
+
+    async def _watch(self) -> None:
+        """Answer those whose time has run out. One watch for all: a scope a wait costs too much."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            self._expire(monotonic())
+
+    def _expire(self, now: float) -> None:
+        late: list[_Job[W]] = []
+        with self._lock:
+            while self._queue and self._queue[0].deadline <= now:  # the oldest stands first
+                job = self._queue.popleft()
+                job.outcome = Error(StorageUnavailable("storage is too slow; nothing was written"))
+                late.append(job)
+            for job in self._taken:
+                if job.stage is _Stage.TAKEN and job.deadline <= now:
+                    job.outcome = Error(CommitUnknown("storage has not answered in time"))
+                    late.append(job)
+            for job in late:
+                job.stage = _Stage.LEFT
+        if late:
+            self._give(late)
 
     def break_off(self, why: str) -> None:
         """Answer all who wait, now and later: the thread is at its end. Any thread may call it."""
         with self._lock:
             self._broken = why
             self._loop = None
+            taken = [job for job in self._taken if job.stage is _Stage.TAKEN]
+            for job in taken:
+                job.outcome = Error(CommitUnknown(why))
             for job in self._queue:
                 job.outcome = Error(StorageUnavailable(why))
-            for job in self._taken:
-                job.outcome = Error(CommitUnknown(why))
-            left = [*self._taken, *self._queue]
+            left = [*taken, *self._queue]
+            for job in left:
+                job.stage = _Stage.LEFT
             self._taken = []
             self._queue.clear()
         self._give(left)
@@ -205,12 +238,16 @@ class Lane(Generic[W]):
                 self._called.clear()
         return batch
 
-    def _settle(self, outcomes: list[Maybe[Any]]) -> None:
+    def _settle(self, batch: list[_Job[W]], outcomes: list[Maybe[Any]]) -> None:
+        done: list[_Job[W]] = []
         with self._lock:
-            batch, self._taken = self._taken, []
-        for job, outcome in zip(batch, outcomes, strict=True):
-            job.outcome = outcome
-        self._give(batch)
+            self._taken = []
+            for job, outcome in zip(batch, outcomes, strict=True):
+                if job.stage is _Stage.TAKEN:  # else its time ran out, and it has its answer
+                    job.stage = _Stage.LEFT
+                    job.outcome = outcome
+                    done.append(job)
+        self._give(done)
 
     def _give(self, jobs: list[_Job[W]]) -> None:
         with self._lock:

@@ -128,12 +128,6 @@ def all_restaurants(connection: Connection) -> dict[int, Restaurant]:
     }
 
 
-def find_table(connection: Connection, code: str) -> Table | None:
-    """The table with this code, if the last menu file had it."""
-    row = connection.execute(select(tables).where(tables.c.code == code, tables.c.listed)).first()
-    return None if row is None else Table(row.code, row.label, row.restaurant_id)
-
-
 def change_menu_item(
     connection: Connection,
     restaurant_id: int,

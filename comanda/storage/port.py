@@ -60,10 +60,6 @@ class PortMethods(ABC):
         """The session's key and whether it is open; None where there is none."""
         return await self._reading(lambda c: sessions.find_session(c, pid))
 
-    async def find_table(self, code: str) -> Table | None:
-        """The table with this code."""
-        return await self._reading(lambda c: menus.find_table(c, code))
-
     async def install(self, restaurants: Sequence[Restaurant], digest: str) -> None:
         """Put restaurants, tables and menus into storage as a menu file has them."""
         await self._writing(lambda c: menus.install(c, restaurants, digest))

@@ -262,6 +262,35 @@ async def test_held_children_come_back_spread_in_time(
         assert starts == pytest.approx([0, 0, 2, 10])
 
 
+async def test_what_comes_in_while_children_come_back_waits_for_them(
+    house: House, ground: Ground, autojump_clock: MockClock
+) -> None:
+    policy = BreakerPolicy(backoff_start_seconds=1, spread_seconds=10)
+    registry = house.registry(probe=ground.probe, breaker_policy=policy, random=lambda: 0.5)
+    async with running(registry):
+        ref = await registry.ref("a")
+        ground.gone = True
+        ref.tell(ground.step)
+        await trio.testing.wait_all_tasks_blocked()
+        ground.gone = False
+        await trio.sleep(2)
+        assert await ref.ask(note("waited"), timeout_seconds=10) == "waited"
+
+
+async def test_no_idle_actor_is_unloaded_for_one_that_an_outage_refuses(
+    house: House, ground: Ground, autojump_clock: MockClock
+) -> None:
+    registry = house.registry(probe=ground.probe, breaker_policy=POLICY, max_live=2)
+    async with running(registry):
+        await registry.ref("idle")
+        ground.gone = True
+        (await registry.ref("a")).tell(ground.step)
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(Outage):
+            await registry.ref("new")
+        assert registry.live("idle") is not None
+
+
 @pytest.mark.parametrize("seconds", [0.5, 1.5])
 async def test_a_held_child_stops_at_once(
     house: House, ground: Ground, autojump_clock: MockClock, seconds: float

@@ -154,8 +154,10 @@ async def test_who_looked_up_during_passivation_and_left_causes_no_activation(
         await registry.ref("a")
         async with trio.open_nursery() as nursery:
             nursery.start_soon(registry.passivate, "a")
-            with trio.move_on_after(1):
+            await trio.testing.wait_all_tasks_blocked()
+            with trio.move_on_after(1) as patience:
                 await registry.ref("a")
+            assert patience.cancelled_caught
         assert registry.live("a") is None
     assert len(house.of("start")) == 1
 
@@ -262,10 +264,29 @@ async def test_what_an_actor_tells_itself_on_its_way_out_is_dropped(
 ) -> None:
     async def tell_self(doer: Doer) -> None:
         doer.context.tell_self(note("late"))
+        await trio.sleep(1)
 
     house.on_stop = tell_self
     async with running(house.registry()) as registry:
-        await registry.ref("a")
+        ref = await registry.ref("a")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(registry.passivate, "a")
+            await trio.testing.wait_all_tasks_blocked()
+            assert await ref.ask(note("a guest"), timeout_seconds=5) == "a guest"
         await registry.passivate("a")
         assert registry.live("a") is None
-    assert house.of("did") == []
+    assert [did[1] for did in house.of("did")] == ["a guest"]
+
+
+async def test_who_waits_for_a_passivation_hears_of_a_cancelled_registry(
+    house: House, autojump_clock: MockClock
+) -> None:
+    house.on_stop = hang
+    registry = house.registry()
+    async with trio.open_nursery() as outside, trio.open_nursery() as nursery:
+        await nursery.start(registry.run)
+        await registry.ref("a")
+        outside.start_soon(registry.passivate, "a")
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert len(house.of("end")) == 1

@@ -292,6 +292,31 @@ async def test_an_actor_wanted_again_whose_room_is_gone_is_refused_room(
     assert house.of("did") == []
 
 
+@pytest.mark.parametrize(
+    "bounds", [{"max_live": 2}, {"max_live_per_group": 2}], ids=["all", "group"]
+)
+async def test_an_actor_on_its_way_out_for_another_takes_up_no_room(
+    house: House, autojump_clock: MockClock, bounds: dict[str, int]
+) -> None:
+    async def stop_slowly(_: Doer) -> None:
+        await trio.sleep(1)
+
+    async def stop(doer: Doer) -> None:
+        doer.context.stop()
+
+    house.on_stop = stop_slowly
+    house.may_passivate = lambda doer: doer.key == "a"
+    async with running(house.registry(**bounds)) as registry, trio.open_nursery() as nursery:
+        await registry.ask("b", stop)
+        await trio.sleep(0.5)
+        await registry.ref("a")
+        nursery.start_soon(registry.ref, "c")  # a leaves for c
+        await trio.sleep(0.75)  # b is gone, a and c are there
+        began = trio.current_time()
+        await registry.ref("d")
+        assert trio.current_time() == began
+
+
 async def test_an_actor_wanted_again_takes_the_room_of_another_idle_one(
     house: House, autojump_clock: MockClock
 ) -> None:
@@ -375,6 +400,20 @@ async def test_statistics_tell_depths_and_ages(house: House, autojump_clock: Moc
         assert child.mailbox.depth == 1
         assert child.age_seconds == pytest.approx(5)
         await registry.stop(0)
+
+
+async def test_a_stop_returns_when_the_registry_has_run_its_course(house: House) -> None:
+    registry = house.registry()
+    over = trio.Event()
+
+    async def run(*, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        await registry.run(task_status=task_status)
+        over.set()
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(run)
+        await registry.stop(1)
+        assert over.is_set()
 
 
 async def test_a_registry_runs_once(house: House) -> None:

@@ -49,8 +49,10 @@ def _add_item(
     public_id = command.public_id or context.ids.public_id()
     if public_id in session.lines or public_id in session.retired:
         return refuse("public_id_taken", "This public_id is in use in this session")
-    if len(session.lines) >= MAX_LINES or session.next_position >= MAX_LINES_EVER:
+    if len(session.lines) >= MAX_LINES:
         return refuse("cart_full", f"A cart holds at most {MAX_LINES} lines")
+    if session.next_position >= MAX_LINES_EVER:
+        return refuse("cart_full", f"A visit has at most {MAX_LINES_EVER} lines; ask the staff")
     line = CartLine(
         public_id=public_id,
         position=session.next_position,

@@ -2,8 +2,8 @@
 
 from decimal import ROUND_HALF_UP, Decimal
 
-MAX_MINOR = 10**15
-"""Amounts stay under this; it fits a signed 64-bit column and leaves room for sums."""
+MAX_MINOR = 10**13
+"""Amounts stay under this: 100 lines of 99 pieces each still fit a signed 64-bit column."""
 
 
 class MoneyOutOfRange(ValueError):
@@ -26,8 +26,6 @@ def to_minor(major: Decimal, minor_digits: int) -> int:
     """
     if not major.is_finite() or major.adjusted() > 15:
         raise MoneyOutOfRange("the amount is not a number of money")
-    if major.adjusted() < -20:
-        return 0
     minor = int(major.scaleb(minor_digits).quantize(Decimal(1), rounding=ROUND_HALF_UP))
     if abs(minor) > MAX_MINOR:
         raise MoneyOutOfRange("the amount is too large")

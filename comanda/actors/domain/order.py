@@ -139,7 +139,7 @@ class Order(Struct, frozen=True):
 
     @property
     def stage(self) -> Stage:
-        """The state in the words of `order_processing`; only for orders that were sent."""
+        """The state in the words of `order_processing`; an order about to be sent counts as `sent`."""
         if self.state == "needs_staff":
             return "needs_staff"
         if self.state == "unknown":

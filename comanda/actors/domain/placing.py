@@ -20,9 +20,6 @@ def place_order(
     """Lock the cart and prepare the order, if the member saw what the cart holds and costs.
 
     Prices and availability are checked against the menu once more; from here they are frozen.
-
-    Raises:
-        ValueError: the context holds no reserved order number.
     """
     if not session.lines:
         return refuse("cart_empty", "There is nothing in the cart to order")
@@ -44,7 +41,7 @@ def place_order(
             "total_mismatch", f"The cart costs {total} {session.currency}", show_snapshot=True
         )
     if context.order_number is None:
-        raise ValueError("placing an order needs a reserved order number")
+        return refuse("storage_unavailable", "Not saved and nothing changed; try again")
     order = _prepare(session, member_id, command, context, context.order_number)
     changes = Changes()
     changes.orders[order.order_id] = order

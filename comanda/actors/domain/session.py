@@ -129,7 +129,7 @@ class Session(Struct, frozen=True):
 def _pending(order: Order) -> PendingOrder:
     return PendingOrder(
         order_id=order.order_id,
-        stage="prepared" if order.state == "prepared" else order.stage,
+        stage=order.stage,
         attempt=order.attempt,
         placed_by=order.placed_by,
         placed_at=order.placed_at,

@@ -21,6 +21,8 @@ from .messages import (
 from .order import IN_FLIGHT, Accepted, NotSent, Order, Pending, Rejected, Unknown
 from .session import Session
 
+TOO_LATE = "The order was not sent in time"
+
 PROCESSING_MESSAGES: dict[Stage, str] = {
     "sent": "Your order is being processed...",
     "unknown": "No answer from the kitchen yet. We keep asking; please do not order again.",
@@ -32,11 +34,15 @@ PROCESSING_MESSAGES: dict[Stage, str] = {
 def call_starting(session: Session, said: CallStarting, context: Context) -> Decision:
     """T2: the order is `sent` and the attempt on record before the POS hears of it.
 
-    The reply is the order, or None when nobody need be called for it any more.
+    The reply is the order, or None when nobody need be called for it any more. One that was prepared
+    but not sent before its lock limit is not sent late: it fails.
     """
     order = session.pending
     if order is None or order.order_id != said.order_id or order.state not in IN_FLIGHT:
         return Decision(session, (), Changes())
+    if order.state == "prepared" and context.now >= order.lock_ends_at:
+        failed = _fail(session, order, TOO_LATE, True, Changes(), context)
+        return replace(failed, reply=None)
     attempt = order.attempt + 1
     if order.state == "prepared":
         order.check_move("sent")
@@ -93,7 +99,7 @@ def lock_ended(session: Session, said: LockEnded, context: Context) -> Decision:
     if order is None or order.order_id != said.order_id or context.now < order.lock_ends_at:
         return Decision(session, (), Changes())
     if order.state == "prepared":
-        return _fail(session, order, "The order was not sent in time", True, Changes(), context)
+        return _fail(session, order, TOO_LATE, True, Changes(), context)
     changes = Changes()
     if order.state == "sent":
         order.check_move("unknown")

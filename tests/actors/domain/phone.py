@@ -68,7 +68,7 @@ class Phone:
                     "locked_by": (event.locked_by_member, event.locked_by_name),
                     "pending_order_id": event.order_id,
                     "status": "processing",
-                    "stage": ("prepared", 0),
+                    "stage": ("sent", 0),
                 }
                 self._holds(self._all("locked"))
             case OrderProcessing():

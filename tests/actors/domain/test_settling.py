@@ -570,3 +570,24 @@ def test_lines_given_back_follow_what_the_menu_did_while_they_were_locked() -> N
     assert decision.changes.lines == {"item_1": table.session.lines["item_1"]}
     assert table.session.processing_status == "failed"
     assert decision.changes.orders["ORD-7-42"].lines[0].price_minor == 62500
+
+
+def test_what_failed_before_is_forgotten_when_the_lock_ends() -> None:
+    table = rejected()
+    table.places()
+    table.sends()
+    table.lock_ends()
+    assert table.session.last_order is None
+    assert table.session.processing_status == "idle"
+
+
+def test_an_order_that_was_not_sent_before_its_lock_limit_is_not_sent_late() -> None:
+    table = ATable(lock_limit_seconds=60)
+    table.adds()
+    order = table.places()
+    table.passes(60)
+    decision = table.hears(CallStarting(order.order_id))
+    assert decision.reply is None
+    assert [event.__struct_config__.tag for event in decision.events] == ["order_failed"]
+    assert decision.session.pending is None
+    assert {line.state for line in decision.session.lines.values()} == {"pending"}

@@ -111,7 +111,7 @@ def test_a_snapshot_shows_who_holds_the_lock_and_for_which_order() -> None:
     assert shown["order_processing_status"] == "processing"
     assert shown["pending_order"] == {
         "order_id": "ORD-7-42",
-        "stage": "prepared",
+        "stage": "sent",
         "attempt": 0,
         "placed_by": "member_1",
         "placed_at": "2024-01-15T10:30:01Z",

@@ -289,8 +289,9 @@ class Table(RuleBasedStateMachine):
     @precondition(lambda self: self.table.session.pending is not None)
     @rule(outcome=outcomes)
     def a_whole_call(self, outcome: PosOutcome) -> None:
-        self.hear(CallStarting(self.table.order.order_id))
-        self.hear(CallAnswered(self.table.order.order_id, outcome))
+        order_id = self.table.order.order_id
+        self.hear(CallStarting(order_id))
+        self.hear(CallAnswered(order_id, outcome))
 
     @precondition(lambda self: self.table.session.in_doubt)
     @rule(outcome=outcomes)

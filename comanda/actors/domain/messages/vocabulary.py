@@ -1,0 +1,46 @@
+"""The small words that messages are made of, and their bounds (code points, bytes, counts)."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+MAX_QTY = 99
+MAX_NOTE_CHARACTERS = 280
+MAX_INSTRUCTIONS_CHARACTERS = 500
+MAX_LINES = 100
+MAX_NOTES_BYTES = 16 * 1024
+MAX_NAME_CHARACTERS = 40
+MAX_SENTENCE_CHARACTERS = 200
+"""What is wrong with a message; the decoder may quote the message itself."""
+
+_NO_NUL = r"^[^\x00]*$"  # no database takes it as text
+
+RequestId = Annotated[str, Meta(min_length=1, max_length=64, pattern=_NO_NUL)]
+PublicId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}(?!\n)$")]
+Qty = Annotated[int, Meta(ge=1, le=MAX_QTY)]
+Note = Annotated[str, Meta(max_length=MAX_NOTE_CHARACTERS, pattern=_NO_NUL)]
+Instructions = Annotated[str, Meta(max_length=MAX_INSTRUCTIONS_CHARACTERS, pattern=_NO_NUL)]
+MenuItemId = Annotated[int, Meta(ge=0, le=2**53)]
+MemberName = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_CHARACTERS, pattern=_NO_NUL)]
+Total = Annotated[float, Meta(ge=0)]
+
+LineState = Literal["pending", "locked", "ordered"]
+Stage = Literal["sent", "unknown", "pending", "needs_staff"]
+ProcessingStatus = Literal["idle", "processing", "confirmed", "failed"]
+OrderStateName = Literal["prepared", "sent", "unknown", "needs_staff", "confirmed", "rejected"]
+ErrorCode = Literal[
+    "bad_message",
+    "cart_locked",
+    "cart_empty",
+    "cart_full",
+    "public_id_taken",
+    "cart_changed",
+    "total_mismatch",
+    "item_not_found",
+    "item_unavailable",
+    "request_id_reused",
+    "rate_limited",
+    "too_busy",
+    "storage_unavailable",
+    "session_closed",
+]

@@ -1,0 +1,150 @@
+"""A table at which an example session can be played without troubling anybody."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from urllib.parse import quote, urlsplit
+
+import httpx
+import trio
+from msgspec import Struct
+
+from .api import Api, RestaurantInfo
+from .connection import TableConnection, open_table
+from .errors import ApiError, ClientError
+
+DEMO_TABLE = "demo-{number}"
+MAX_DEMO_TABLES = 1000
+SCOUT = "comanda play"
+"""The name under which an open table is looked at."""
+
+SEATS = 64
+"""Members that a table takes, those included who have left their page."""
+
+
+class PlayImpossible(Exception):
+    """There is no server or no table to play at. The text is a sentence for a person."""
+
+
+class ChosenTable(Struct, frozen=True):
+    """Where a session is played; `menu` has the items' names by id."""
+
+    code: str
+    label: str
+    restaurant: RestaurantInfo
+    menu: dict[int, str]
+
+
+class _TableAnswer(Struct, frozen=True):
+    code: str
+    label: str
+    restaurant: RestaurantInfo
+    session_open: bool
+
+
+async def choose_table(server_url: str, table_code: str | None, members: int) -> ChosenTable:
+    """The table `table_code`, or a free one of the demo tables, for so many `members`.
+
+    A demo table is free when no party is at it; when all have one, a quiet one is taken: nobody online,
+    nothing locked, nothing in doubt. What a quiet table or `table_code` has in its cart is cleared.
+
+    Raises:
+        PlayImpossible: the server cannot be reached or is none of ours, or there is no such table.
+    """
+    parts = urlsplit(server_url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise PlayImpossible(f"{server_url!r} is no web address; give http://host:port")
+    with trouble_in_words(server_url):
+        async with Api(server_url) as api:
+            if table_code is not None:
+                table = await _wished_table(server_url, api, table_code)
+            else:
+                table = await _demo_table(server_url, api, members)
+            menu = await api.menu(table.restaurant.id)
+    names = {item.menu_item_id: item.name for item in menu.items}
+    return ChosenTable(table.code, table.label, table.restaurant, names)
+
+
+@contextmanager
+def trouble_in_words(server_url: str) -> Iterator[None]:
+    """Turns what a server that is away or foreign causes into `PlayImpossible`."""
+    try:
+        yield
+    except ApiError as error:
+        raise PlayImpossible(
+            f"{server_url} does not answer as a Comanda server does: {error}"
+        ) from error
+    except trio.TooSlowError as error:
+        raise PlayImpossible(f"{server_url} does not answer") from error
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ClientError) as error:
+        why = str(error) or type(error).__name__
+        raise PlayImpossible(f"{server_url} cannot be reached: {why}") from error
+
+
+async def _wished_table(server_url: str, api: Api, code: str) -> _TableAnswer:
+    table = await _look(api, code)
+    if table is None:
+        raise PlayImpossible(f"{server_url} has no table {code!r}")
+    why = await _make_ready(server_url, code, _why_locked) if table.session_open else ""
+    if why:
+        raise PlayImpossible(f"nothing can be played at table {code!r} now: {why}")
+    return table
+
+
+async def _demo_table(server_url: str, api: Api, members: int) -> _TableAnswer:
+    occupied: list[_TableAnswer] = []
+    for number in range(1, MAX_DEMO_TABLES + 1):
+        table = await _look(api, DEMO_TABLE.format(number=number))
+        if table is None:
+            break
+        if not table.session_open:
+            return table
+        occupied.append(table)
+    if not occupied:
+        raise PlayImpossible(f"{server_url} has no demo tables; give a table with --table CODE")
+    for table in occupied:
+        if not await _make_ready(server_url, table.code, lambda one: _why_not(one, members)):
+            return table
+    raise PlayImpossible(
+        f"a party is at each of the {len(occupied)} demo tables of {server_url}; give another table "
+        "with --table CODE, or set COMANDA_STAFF_TOKEN so that tables are closed after a play"
+    )
+
+
+async def _look(api: Api, code: str) -> _TableAnswer | None:
+    try:
+        return await api.call("GET", f"/api/tables/{quote(code, safe='')}", _TableAnswer)
+    except ApiError as error:
+        if error.status == httpx.codes.NOT_FOUND:
+            return None
+        raise
+
+
+async def _make_ready(
+    server_url: str, code: str, objection: Callable[[TableConnection], str]
+) -> str:
+    """Look at an open table; clear its cart where there is no objection, else say which."""
+    try:
+        async with open_table(server_url, code, SCOUT) as scout:
+            why = objection(scout)
+            if not why:
+                await scout.clear_cart()
+            return why
+    except ApiError as error:
+        if error.code != "too_busy":
+            raise
+        return "no seat is left"
+
+
+def _why_not(scout: TableConnection, members: int) -> str:
+    sitting = scout.store.members
+    if any(one.online and one.member_id != scout.member_id for one in sitting):
+        return "somebody is online"
+    if len(sitting) + members > SEATS:
+        return "there are not enough seats left"
+    return _why_locked(scout)
+
+
+def _why_locked(scout: TableConnection) -> str:
+    if scout.store.cart_locked:
+        return "its cart is locked by an order"
+    return "it has an order in doubt" if scout.store.in_doubt else ""

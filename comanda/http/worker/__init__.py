@@ -1,0 +1,39 @@
+"""Serve an ASGI application over HTTP/1.1 and websockets on Trio, with Hypercorn made hard.
+
+The one package that knows Hypercorn's insides. Its parsing, ASGI scopes and responses are used as
+they are; what is replaced is replaced for a measured fact:
+
+- one byte behind an upgrade request, or any exception that leaks, would end the whole process:
+  every failure is contained in its connection, logged, and answered (500, or close 1011);
+- permessage-deflate is negotiated whenever offered, and inflates without a bound: never offered on;
+- writes are shielded without a bound, so that one stalled reader hangs the shutdown: each is
+  bounded, then the connection is reset;
+- no ping, no pong timeout, no bound of a request's slowness: each has a limit in `WorkerLimits`;
+- a shutdown sends websockets nothing (clients see 1006) and a failed handler closes 1000: 1012
+  and 1011;
+- a full queue to an application that has ended blocks for ever: `Inbox` in its place.
+
+Each connection is one reader task, which always reads (see `MemberSocket` for the one pause), in a
+nursery with the application's task. Only HTTP/1.1 and 1.0 are spoken: an offer of h2c is ignored,
+HTTP/2 gets 505.
+"""
+
+from __future__ import annotations
+
+from comanda.http.socket import MemberSocket, WorkerLimits, text_frame
+
+from .fit import check_fit, tune_garbage_collection
+from .serving import StartupError, bind, serve
+from .streams import SOCKET_EXTENSION
+
+__all__ = [
+    "SOCKET_EXTENSION",
+    "MemberSocket",
+    "StartupError",
+    "WorkerLimits",
+    "bind",
+    "check_fit",
+    "serve",
+    "text_frame",
+    "tune_garbage_collection",
+]

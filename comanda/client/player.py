@@ -43,7 +43,7 @@ from .surroundings import REAL
 from .table_choice import ChosenTable
 from .timeline import Entry, Mark, Played, command_words, happening_words, state_words
 
-STEP_SECONDS = 30.0
+STEP_SECONDS = 15.0
 """A step other than `wait` and `expect` that has not ended by then has failed."""
 
 _TROUBLE = (ClientError, httpx.HTTPError, OSError, trio.TooSlowError)
@@ -265,17 +265,17 @@ class _Play:
 
     def _judge_together(self, step: Together, accepted: int, outcomes: list[_Outcome]) -> None:
         there = sum(one.code is None for one in outcomes)
+        refused = [one for one in outcomes if one.code is not None]
         wrong = [
-            one.words
-            for one in outcomes
-            if one.code is not None
-            and (step.refused not in (None, one.code) or step.says not in (None, one.message))
+            one
+            for one in refused
+            if step.refused not in (None, one.code) or step.says not in (None, one.message)
         ]
         words = f"{accepted} of {len(outcomes)} accepted"
         if step.refused is not None:
             words += f", the others refused with {step.refused}"
         if there != accepted or wrong:
-            self._note("", words, "failed", f"{there} accepted", *wrong)
+            self._note("", words, "failed", f"{there} accepted", *(one.words for one in refused))
         else:
             self._note("", words, "ok")
 
@@ -378,5 +378,5 @@ def _trouble_words(error: Exception | None) -> str:
     if isinstance(error, ApiError):
         return f"the server says {error}"
     if isinstance(error, trio.TooSlowError):
-        return "it took too long"
+        return f"there was no answer within {STEP_SECONDS:g} s"
     return f"{type(error).__name__}: {error}" if error is not None else "it did not end"

@@ -1,4 +1,4 @@
-"""A server of one table, in memory: the real rules, sockets of memory streams, and whatever trouble is wanted."""
+"""A server of one table, in memory: the real rules over memory streams, and any trouble."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from comanda.actors.domain.messages import (
     decode_command,
     encode,
 )
-from comanda.client import ClientLimits, Surroundings
+from comanda.client import Surroundings
 
 from ..actors.domain.helpers import ATable
 
@@ -54,11 +54,14 @@ class FakeServer:
         self.connections = 0
         self.refused_connections = 0
         self.close_codes: list[int] = []
+        self.ws_url = "ws://comanda.test"
         self.reachable = True
         self.answers_http = True
         self.listens = True
         self.replies = True
         self.accepts_joins = True
+        self.hangs_up_handshakes = False
+        self.http_takes_seconds = 0.0
         self.refuse_next: Rejection | None = None
         self.close_joins_with: int | None = None
         self.after_command: Callable[[CartCommand], None] = lambda _: None
@@ -74,7 +77,7 @@ class FakeServer:
             chance=lambda: 0.5,
             new_id=lambda: f"request-{next(self._ids)}",
             open_stream=self._open_stream,
-            http_transport=httpx.MockTransport(self._answer),
+            http_transport=httpx.MockTransport(self.answer),
         )
 
     @property
@@ -112,9 +115,17 @@ class FakeServer:
         for stream in tuple(self._streams.values()):
             await trio.aclose_forcefully(stream)
 
+    def freeze(self) -> None:
+        """Neither read nor write any more, and keep the connections: a host that vanished."""
+        for stream in self._streams.values():
+            assert isinstance(stream, trio.StapledStream)
+            stream.send_stream.send_all_hook = trio.sleep_forever
+            stream.receive_stream.receive_some_hook = trio.sleep_forever
+
     # --- HTTP -------------------------------------------------------------------------------------
 
-    async def _answer(self, request: httpx.Request) -> httpx.Response:
+    async def answer(self, request: httpx.Request) -> httpx.Response:
+        """One HTTP call."""
         await trio.lowlevel.checkpoint()
         path = request.url.path
         self.http_calls.append(f"{request.method} {path}")
@@ -129,7 +140,7 @@ class FakeServer:
                     "session_pid": self.table.session.pid,
                     "member_id": member_id,
                     "member_token": f"token of {member_id}",
-                    "ws_url": f"ws://comanda.test/ws/sessions/{self.table.session.pid}",
+                    "ws_url": f"{self.ws_url}/ws/sessions/{self.table.session.pid}",
                     "restaurant": {"id": 7, "name": "Roma", "currency": "INR", "minor_digits": 2},
                     "table": {"code": "table-code", "label": "T12"},
                     "settings": {"order_timeout_seconds": 10, "a_newer_setting": True},
@@ -142,6 +153,7 @@ class FakeServer:
         if path.endswith("/cart"):
             snapshot = msgspec.json.decode(encode(self._snapshot()))
             del snapshot["type"]
+            await trio.sleep(self.http_takes_seconds)  # on its way, it grows old
             return self._json(200, snapshot)
         if path.endswith("/orders"):
             return self._json(200, {"orders": list(self.confirmed), "next": None})
@@ -164,11 +176,15 @@ class FakeServer:
             self.refused_connections += 1
             raise OSError("connection refused")
         ours, theirs = trio.testing.memory_stream_pair()
-        self._nursery.start_soon(self._serve, ours)
+        self._nursery.start_soon(self.serve, ours)
         return theirs
 
-    async def _serve(self, stream: trio.abc.Stream) -> None:
+    async def serve(self, stream: trio.abc.Stream) -> None:
+        """Talk to one websocket client; the handler of a TCP listener, too."""
         async with stream, trio.open_nursery() as nursery:
+            if self.hangs_up_handshakes:
+                await stream.receive_some()
+                return
             request = await wrap_server_stream(nursery, stream)
             if self.reject_handshakes_with is not None:
                 status, retry_after = self.reject_handshakes_with
@@ -181,8 +197,7 @@ class FakeServer:
             try:
                 await self._talk(websocket, stream, self.connections, nursery)
             except ConnectionClosed as closed:
-                assert closed.reason is not None
-                self.close_codes.append(closed.reason.code)
+                self.close_codes.append(1006 if closed.reason is None else closed.reason.code)
             finally:
                 channel = self._open.pop(websocket, None)
                 if channel is not None:
@@ -253,6 +268,3 @@ class FakeServer:
     def seq(self) -> int:
         """The session's."""
         return self.table.session.seq
-
-
-LIMITS = ClientLimits()

@@ -1,77 +1,26 @@
-"""The cart store: the specification's state and methods, and the truth of every snapshot from events alone."""
+"""The cart store: the specification's methods and guards, and what each event does to it."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from msgspec import UNSET
 
-from comanda.actors.domain.inputs import Admit, ByMember, Input, Interrupted
+from comanda.actors.domain.inputs import CallStarting
 from comanda.actors.domain.messages import (
     AddItem,
-    CartSnapshot,
     ClearCart,
-    Event,
     OrderConfirmed,
     Presence,
     PresentMember,
     RemoveItem,
     SeenItem,
     UpdateItem,
-    decode_told,
-    encode,
 )
-from comanda.actors.domain.order import Accepted, Pending, Rejected, Unknown
+from comanda.actors.domain.order import Accepted
 from comanda.client import CartLockedError, CartStore, CommandRefused, SeqGap
 
-from ..actors.domain.helpers import KULFI, LASSI, MARGHERITA, NOW, ATable
-
-NO = Rejected("closed", "The kitchen is closed", retryable=True)
-
-
-def a_store(table: ATable, member_id: str = "member_1") -> CartStore:
-    store = CartStore(member_id)
-    store.load_snapshot(over_the_wire(table.session.snapshot(frozenset())))
-    return store
-
-
-def over_the_wire(snapshot: CartSnapshot) -> CartSnapshot:
-    told = decode_told(encode(snapshot))
-    assert isinstance(told, CartSnapshot)
-    return told
-
-
-def follow(store: CartStore, events: tuple[Event, ...]) -> None:
-    for event in events:
-        told = decode_told(encode(event))
-        assert told == event
-        assert store.apply(event) == "applied"
-
-
-def what_is_shown(store: CartStore | CartSnapshot) -> dict[str, Any]:
-    """All that a store and a snapshot have in common; `lock_ends_at` comes with `order_processing` only."""
-    pending = store.pending_order
-    in_doubt = store.in_doubt if isinstance(store, CartStore) else store.orders_in_doubt
-    return {
-        "seq": store.seq,
-        "session_pid": store.session_pid,
-        "items": store.items,
-        "total": store.total,
-        "currency": store.currency,
-        "cart_locked": store.cart_locked,
-        "locked_by": (store.locked_by_member, store.locked_by_name),
-        "pending_order_id": store.pending_order_id,
-        "status": store.order_processing_status,
-        "pending": pending
-        and (pending.stage, pending.attempt, pending.placed_by, pending.placed_at),
-        "in_doubt": {order.order_id: (order.stage, order.lines) for order in in_doubt},
-        "last_order": store.last_order,
-        "members": [(member.member_id, member.name) for member in store.members],
-        "last_updated": store.last_updated,
-    }
-
+from ..actors.domain.helpers import LASSI, MARGHERITA, NOW, ATable
+from .stores import NO, a_store, follow, lock_of, what_is_shown
 
 # --- Guards -----------------------------------------------------------------------------------------
 
@@ -135,13 +84,11 @@ def test_unlocking_here_takes_back_the_lock_of_here_and_leaves_the_servers() -> 
     store = a_store(table)
     store.place_order()
     store.unlock_cart()
-    assert not store.cart_locked
-    assert store.order_processing_status == "idle"
+    assert lock_of(store) == (False, "idle")
     follow(store, table.says(store.place_order()).events)
     assert not store.locked_here
     store.unlock_cart()
-    assert store.cart_locked
-    assert store.order_processing_status == "processing"
+    assert lock_of(store) == (True, "processing")
 
 
 def test_a_snapshot_taken_while_the_order_is_on_its_way_keeps_the_lock_of_here() -> None:
@@ -159,14 +106,13 @@ def test_the_specifications_setters_do_what_they_say() -> None:
     store.lock_cart()
     store.set_order_processing_status("processing")
     store.set_pending_order("ORD-7-1")
-    assert store.cart_locked
+    assert lock_of(store) == (True, "processing")
     assert store.pending_order_id == "ORD-7-1"
     store.clear_pending_order()
     store.set_order_processing_status("failed")
+    assert lock_of(store) == (True, "failed")
     store.unlock_cart()
-    assert not store.cart_locked
-    assert store.pending_order_id is None
-    assert store.order_processing_status == "idle"
+    assert lock_of(store) == (False, "idle")
 
 
 # --- Events -----------------------------------------------------------------------------------------
@@ -217,6 +163,21 @@ def test_the_end_of_the_lock_moves_the_lines_to_the_order_in_doubt() -> None:
     assert [(line.qty, line.added_by) for line in doubt.lines] == [(2, "Ben")]
     assert not store.cart_locked
     assert store.order_processing_status == "idle"
+
+
+def test_an_order_in_doubt_leaves_no_failure_before_it_to_be_retried() -> None:
+    table = ATable()
+    table.adds()
+    table.places()
+    table.sends()
+    table.answers(NO)
+    store = a_store(table)
+    assert store.order_processing_status == "failed"
+    follow(store, table.says(store.place_order()).events)
+    follow(store, table.hears(CallStarting(table.order.order_id)).events)
+    follow(store, table.lock_ends().events)
+    assert store.last_order is None
+    assert what_is_shown(store) == what_is_shown(table.session.snapshot(frozenset()))
 
 
 def test_the_late_outcome_of_an_order_in_doubt_touches_no_later_lock() -> None:
@@ -300,156 +261,17 @@ def test_a_page_loaded_anew_knows_nothing_but_who_it_is() -> None:
     assert store.member_id == "member_1"
 
 
-# --- The invariant ----------------------------------------------------------------------------------
-
-Step = Callable[[ATable], tuple[Event, ...]]
-
-
-def _say(make: Callable[[ATable], Input]) -> Step:
-    def step(table: ATable) -> tuple[Event, ...]:
-        outcome = table.decide(make(table))
-        return getattr(outcome, "events", ())
-
-    return step
-
-
-def _line(table: ATable, n: int) -> str:
-    lines = list(table.session.lines)
-    return lines[n % len(lines)] if lines else "item_0"
-
-
-def _place(by: str) -> Step:
-    def step(table: ATable) -> tuple[Event, ...]:
-        store = CartStore(by)
-        store.load_snapshot(over_the_wire(table.session.snapshot(frozenset())))
-        try:
-            command = store.place_order()
-        except CartLockedError:
-            return ()
-        return _say(lambda _: ByMember(by, command))(table)
-
-    return step
-
-
-def _pos(outcome: Accepted | Rejected | Pending | Unknown) -> Step:
-    def step(table: ATable) -> tuple[Event, ...]:
-        pending = table.session.pending
-        if pending is None:
-            doubts = list(table.session.in_doubt)
-            return table.answers(outcome, doubts[0]).events if doubts else ()
-        if pending.state == "prepared":
-            sent = table.session
-            table.sends()
-            assert sent.seq + 1 == table.session.seq
-            return _last_of(table)
-        return table.answers(outcome).events
-
-    return step
-
-
-def _last_of(table: ATable) -> tuple[Event, ...]:
-    """The `order_processing` of the call that has just started, made again from the state."""
-    from comanda.actors.domain.messages import OrderProcessing
-    from comanda.actors.domain.settling import PROCESSING_MESSAGES
-
-    order = table.order
-    return (
-        OrderProcessing(
-            table.session.seq,
-            order.order_id,
-            order.stage,
-            order.attempt,
-            order.lock_ends_at,
-            PROCESSING_MESSAGES[order.stage],
-            table.now,
-        ),
-    )
-
-
-def _lock_ends(table: ATable) -> tuple[Event, ...]:
-    return () if table.session.pending is None else table.lock_ends().events
-
-
-def _menu(item: int, price: int, available: bool) -> Step:
-    return lambda table: table.changes_menu(item, price_minor=price, available=available).events
-
-
-_by = st.sampled_from(["member_1", "member_2"])
-_item = st.sampled_from([MARGHERITA, LASSI, KULFI])
-_steps: st.SearchStrategy[Step] = st.one_of(
-    st.builds(
-        lambda by, item, qty: _say(lambda _: ByMember(by, AddItem(item, qty))),
-        _by,
-        _item,
-        st.integers(1, 3),
-    ),
-    st.builds(
-        lambda by, n, qty: _say(lambda table: ByMember(by, UpdateItem(_line(table, n), qty))),
-        _by,
-        st.integers(0, 3),
-        st.integers(1, 5),
-    ),
-    st.builds(
-        lambda by, n: _say(lambda table: ByMember(by, RemoveItem(_line(table, n)))),
-        _by,
-        st.integers(0, 3),
-    ),
-    st.builds(lambda by: _say(lambda _: ByMember(by, ClearCart())), _by),
-    st.builds(_place, _by),
-    st.builds(_place, _by),
-    st.sampled_from(
-        [
-            _pos(Accepted("pos-1")),
-            _pos(NO),
-            _pos(Rejected("no", "Never", retryable=False)),
-            _pos(Unknown("no answer")),
-            _pos(Pending("pos-2", None)),
-        ]
-    ),
-    st.builds(_menu, _item, st.integers(1, 99999), st.booleans()),
-    st.just(_lock_ends),
-    st.just(_say(lambda _: Interrupted())),
-    st.just(_say(lambda _: Admit("Cem"))),
-)
-
-
-@settings(deadline=None, max_examples=300)
-@given(plan=st.lists(_steps, max_size=40), joins_at=st.integers(0, 10))
-def test_after_any_events_the_store_equals_the_snapshot_of_the_same_seq(
-    plan: list[Step], joins_at: int
-) -> None:
-    table = ATable("Ana", "Ben")
-    store: CartStore | None = None
-    for number, step in enumerate(plan):
-        if number >= joins_at and store is None:
-            store = a_store(table)
-        events = step(table)
-        if store is None:
-            continue
-        follow(store, events)
-        assert what_is_shown(store) == what_is_shown(table.session.snapshot(frozenset()))
-
-
-@settings(deadline=None, max_examples=150)
-@given(
-    plan=st.lists(_steps, min_size=5, max_size=40),
-    taken_at=st.integers(0, 20),
-    late=st.integers(0, 10),
-)
-def test_events_that_overlap_a_snapshot_do_no_harm(
-    plan: list[Step], taken_at: int, late: int
-) -> None:
-    table = ATable("Ana", "Ben")
-    told: list[Event] = []
-    snapshot = over_the_wire(table.session.snapshot(frozenset()))
-    for number, step in enumerate(plan):
-        told += step(table)
-        if number == taken_at:
-            snapshot = over_the_wire(table.session.snapshot(frozenset()))
-    store = CartStore("member_2")
-    store.load_snapshot(snapshot)
-    for event in told:
-        if event.seq > snapshot.seq - late:
-            expected = "stale" if event.seq <= snapshot.seq else "applied"
-            assert store.apply(event) == expected
-    assert what_is_shown(store) == what_is_shown(table.session.snapshot(frozenset()))
+def test_the_late_refusal_of_an_order_in_doubt_brings_nothing_back() -> None:
+    table = ATable()
+    table.adds()
+    first = table.places()
+    table.sends()
+    table.lock_ends()
+    table.adds(LASSI)
+    table.places()
+    store = a_store(table)
+    follow(store, table.answers(NO, first.order_id).events)
+    assert store.cart_locked
+    assert [(item.menu_item_id, item.state) for item in store.items] == [(LASSI, "locked")]
+    assert store.in_doubt == ()
+    assert store.last_order is None

@@ -13,7 +13,6 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import trio
@@ -120,9 +119,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        run = partial(trio.run, measure, Path(folder), arguments.sessions)
-        grouped = run(arguments.seconds, StoreLimits())
-        alone = run(min(arguments.seconds, 3.0), StoreLimits(group_max=1, group_window_seconds=0.0))
+        seconds, alone_seconds = arguments.seconds, min(arguments.seconds, 3.0)
+        one_by_one = StoreLimits(group_max=1, group_window_seconds=0.0)
+        where = (Path(folder), arguments.sessions)
+        grouped = trio.run(measure, *where, seconds, StoreLimits())
+        alone = trio.run(measure, *where, alone_seconds, one_by_one)
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{arguments.sessions} sessions, one durable edit in flight each")
     print(grouped.report("grouped"))

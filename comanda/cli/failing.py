@@ -8,14 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from comanda.config import SettingsUnusable
-from comanda.http.auth import KeyFileUnusable
-from comanda.menu_file import MenuFileError
-from comanda.storage.opening import DatabaseUnusable
-
 USAGE_ERROR = 2
-
-_MENDABLE = (SettingsUnusable, MenuFileError, KeyFileUnusable, DatabaseUnusable)
 
 
 def give_up(sentence: str) -> NoReturn:
@@ -38,7 +31,7 @@ def failures_in_words(address: str = "") -> Iterator[None]:
             raise
         _tell(error, address)
         raise
-    except (OSError, *_MENDABLE) as error:
+    except Exception as error:
         _tell(error, address)
         raise
 
@@ -54,7 +47,7 @@ def _only(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
 
 
 def _tell(error: BaseException, address: str) -> None:
-    if isinstance(error, _MENDABLE):
+    if isinstance(error, _mendable()):
         give_up(str(error))
     if isinstance(error, OSError) and address:
         if error.errno == errno.EADDRINUSE:
@@ -63,3 +56,20 @@ def _tell(error: BaseException, address: str) -> None:
             give_up(f"{address} may not be listened on: permission denied; choose a port over 1023")
         if error.errno is not None or error.args:
             give_up(f"{address}: {error.strerror or os.strerror(error.errno or 0)}")
+
+
+def _mendable() -> tuple[type[Exception], ...]:
+    """Imported when something has failed: `join` and `demo` start without the server's modules."""
+    from comanda.config import SettingsUnusable
+    from comanda.http.auth import KeyFileUnusable
+    from comanda.menu_file import MenuFileError
+    from comanda.storage.opening import DatabaseUnusable
+
+    return SettingsUnusable, MenuFileError, KeyFileUnusable, DatabaseUnusable
+
+
+def first_of(error: BaseException) -> BaseException:
+    """The first exception inside nested groups; an exception that is no group is itself."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -4,7 +4,7 @@ import typer
 
 from comanda import __version__
 
-from . import serve
+from . import demo, join, play, serve
 
 app = typer.Typer(
     name="comanda",
@@ -16,6 +16,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("serve")(serve.serve)
+app.command("demo")(demo.demo)
+app.command("join")(join.join)
+app.command("play")(play.play)
 
 
 @app.callback(invoke_without_command=True)

@@ -3,19 +3,17 @@
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import segno
 import trio
 import typer
 
-from comanda.app import Running
-from comanda.app import serve as run_server
-from comanda.config import Settings, make_settings
-from comanda.http.worker import tune_garbage_collection
-from comanda.logs import configure_logs
-
 from .failing import failures_in_words
+
+if TYPE_CHECKING:
+    from comanda.app import Running
+    from comanda.config import Settings
 
 STORE = "Storage and keys"
 POS = "Point of sale"
@@ -227,6 +225,11 @@ def serve(
     [bold]comanda join demo-1 --name Ana[/bold] and [bold]comanda join demo-1 --name Ben[/bold].
     Every option is also a variable COMANDA_… in the environment.
     """
+    # Half a second of imports, which the other commands start without.
+    from comanda.config import make_settings
+    from comanda.http.worker import tune_garbage_collection
+    from comanda.logs import configure_logs
+
     with failures_in_words(f"{host or '127.0.0.1'}:{8080 if port is None else port}"):
         settings = make_settings(
             host=host,
@@ -258,7 +261,9 @@ def serve(
         trio.run(_serve, settings)
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: "Settings") -> None:
+    from comanda.app import serve as run_server
+
     shutdown = trio.Event()
     async with trio.open_nursery() as nursery:
 
@@ -272,7 +277,7 @@ async def _serve(settings: Settings) -> None:
                         nursery.cancel_scope.cancel()  # asked twice: at once
                     shutdown.set()
 
-        async def serving(task_status: trio.TaskStatus[Running]) -> None:
+        async def serving(task_status: "trio.TaskStatus[Running]") -> None:
             await run_server(settings, shutdown=shutdown, task_status=task_status)
             nursery.cancel_scope.cancel()
 
@@ -281,7 +286,7 @@ async def _serve(settings: Settings) -> None:
         _announce(running, demo=settings.menu is None)
 
 
-def _announce(running: Running, *, demo: bool) -> None:
+def _announce(running: "Running", *, demo: bool) -> None:
     """One line with the URL, then the demo tables' links, the first also as a QR code on a terminal."""
     print(f"Comanda takes orders at {running.url}", flush=True)
     if not demo:

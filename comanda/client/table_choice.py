@@ -1,7 +1,7 @@
 """A table at which an example session can be played without troubling anybody."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -41,11 +41,15 @@ class _TableAnswer(Struct, frozen=True):
     session_open: bool
 
 
-async def choose_table(server_url: str, table_code: str | None, members: int) -> ChosenTable:
+@asynccontextmanager
+async def hold_table(
+    server_url: str, table_code: str | None, members: int
+) -> AsyncGenerator[ChosenTable, None]:
     """The table `table_code`, or a free one of the demo tables, for so many `members`.
 
     A demo table is free when no party is at it; when all have one, a quiet one is taken: nobody online,
-    nothing locked, nothing in doubt. What a quiet table or `table_code` has in its cart is cleared.
+    nothing locked, nothing in doubt. A guest of the name `SCOUT` sits at a demo table until the context is
+    left, so that no two plays take the same. What a quiet table or `table_code` has in its cart is cleared.
 
     Raises:
         PlayImpossible: the server cannot be reached or is none of ours, or there is no such table.
@@ -53,15 +57,16 @@ async def choose_table(server_url: str, table_code: str | None, members: int) ->
     parts = urlsplit(server_url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise PlayImpossible(f"{server_url!r} is no web address; give http://host:port")
-    with trouble_in_words(server_url):
-        async with Api(server_url) as api:
-            if table_code is not None:
-                table = await _wished_table(server_url, api, table_code)
-            else:
-                table = await _demo_table(server_url, api, members)
-            menu = await api.menu(table.restaurant.id)
-    names = {item.menu_item_id: item.name for item in menu.items}
-    return ChosenTable(table.code, table.label, table.restaurant, names)
+    async with AsyncExitStack() as holding:
+        with trouble_in_words(server_url):
+            async with Api(server_url) as api:
+                if table_code is not None:
+                    table = await _wished_table(server_url, api, table_code)
+                else:
+                    table = await _demo_table(server_url, api, members, holding)
+                menu = await api.menu(table.restaurant.id)
+        names = {item.menu_item_id: item.name for item in menu.items}
+        yield ChosenTable(table.code, table.label, table.restaurant, names)
 
 
 @contextmanager
@@ -84,28 +89,36 @@ async def _wished_table(server_url: str, api: Api, code: str) -> _TableAnswer:
     table = await _look(api, code)
     if table is None:
         raise PlayImpossible(f"{server_url} has no table {code!r}")
-    why = await _make_ready(server_url, code, _why_locked) if table.session_open else ""
-    if why:
-        raise PlayImpossible(f"nothing can be played at table {code!r} now: {why}")
+    if table.session_open:
+        async with AsyncExitStack() as for_a_moment:
+            why = await _sit_down(server_url, table, _why_locked, for_a_moment)
+        if why:
+            raise PlayImpossible(f"nothing can be played at table {code!r} now: {why}")
     return table
 
 
-async def _demo_table(server_url: str, api: Api, members: int) -> _TableAnswer:
-    occupied: list[_TableAnswer] = []
+async def _demo_table(
+    server_url: str, api: Api, members: int, holding: AsyncExitStack
+) -> _TableAnswer:
+    tables: list[_TableAnswer] = []
     for number in range(1, MAX_DEMO_TABLES + 1):
         table = await _look(api, DEMO_TABLE.format(number=number))
         if table is None:
             break
-        if not table.session_open:
+        tables.append(table)
+        if not table.session_open and not await _sit_down(
+            server_url, table, lambda scout: _why_not(scout, members), holding
+        ):
             return table
-        occupied.append(table)
-    if not occupied:
+    if not tables:
         raise PlayImpossible(f"{server_url} has no demo tables; give a table with --table CODE")
-    for table in occupied:
-        if not await _make_ready(server_url, table.code, lambda one: _why_not(one, members)):
+    for table in tables:
+        if table.session_open and not await _sit_down(
+            server_url, table, lambda scout: _why_not(scout, members), holding
+        ):
             return table
     raise PlayImpossible(
-        f"a party is at each of the {len(occupied)} demo tables of {server_url}; give another table "
+        f"a party is at each of the {len(tables)} demo tables of {server_url}; give another table "
         "with --table CODE, or set COMANDA_STAFF_TOKEN so that tables are closed after a play"
     )
 
@@ -119,20 +132,30 @@ async def _look(api: Api, code: str) -> _TableAnswer | None:
         raise
 
 
-async def _make_ready(
-    server_url: str, code: str, objection: Callable[[TableConnection], str]
+async def _sit_down(
+    server_url: str,
+    table: _TableAnswer,
+    objection: Callable[[TableConnection], str],
+    holding: AsyncExitStack,
 ) -> str:
-    """Look at an open table; clear its cart where there is no objection, else say which."""
-    try:
-        async with open_table(server_url, code, SCOUT) as scout:
-            why = objection(scout)
-            if not why:
-                await scout.clear_cart()
+    """Sit at the table for as long as `holding` lasts, its cart cleared; else the objection, and leave.
+
+    Whoever comes later finds the earlier one online. So of two plays at most one stays.
+    """
+    async with AsyncExitStack() as sitting:
+        try:
+            scout = await sitting.enter_async_context(open_table(server_url, table.code, SCOUT))
+        except ApiError as error:
+            if error.code not in ("conflict", "too_busy"):
+                raise
+            return error.message
+        why = objection(scout)
+        if why:
             return why
-    except ApiError as error:
-        if error.code != "too_busy":
-            raise
-        return "no seat is left"
+        if table.session_open:
+            await scout.clear_cart()
+        holding.push_async_exit(sitting.pop_all())
+    return ""
 
 
 def _why_not(scout: TableConnection, members: int) -> str:

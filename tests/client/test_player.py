@@ -7,10 +7,10 @@ import pytest
 import trio
 
 from comanda.actors.domain.order import Accepted, Order, PosOutcome, Rejected
-from comanda.client import open_table, player
+from comanda.client import Api, open_table, player
 from comanda.client.player import play
 from comanda.client.session_file import SessionFile, SessionFileError, parse_session
-from comanda.client.table_choice import PlayImpossible, choose_table
+from comanda.client.table_choice import SEATS, ChosenTable, PlayImpossible, hold_table
 from comanda.client.timeline import Entry, Played
 
 from .embedded import embedded_server
@@ -33,8 +33,13 @@ def expect(text: str, who: str = 'member = "Ana"') -> str:
 
 
 async def played(url: str, file: SessionFile, code: str | None = None) -> Played:
-    table = await choose_table(url, code, len(file.members))
-    return await play(file, url, table)
+    async with hold_table(url, code, len(file.members)) as table:
+        return await play(file, url, table)
+
+
+async def chosen(url: str, code: str | None) -> ChosenTable:
+    async with hold_table(url, code, 2) as table:
+        return table
 
 
 def lines(result: Played) -> list[str]:
@@ -46,8 +51,7 @@ async def test_a_session_that_goes_as_written_passes_and_tells_its_story(tmp_pat
     file = session(
         JOIN, ADD, ORDER, CONFIRMED, expect("cart = { lines = [], locked = false }\norders = 1")
     )
-    async with embedded_server(tmp_path) as server:
-        table = await choose_table(server.url, None, 2)
+    async with embedded_server(tmp_path) as server, hold_table(server.url, None, 2) as table:
         result = await play(file, server.url, table, tell=told.append)
     assert result.passed
     assert result.table_code == "demo-1"
@@ -154,13 +158,19 @@ async def test_what_was_heard_before_the_last_change_is_not_seen_again(tmp_path:
         add = ADD.replace("pizza", "second")
         file = session(JOIN, ADD, ORDER, expect("orders = 1"), add, again)
         assert not (await played(server.url, file)).passed, "an older round is past"
+        cut = '[[steps]]\nmember = "Ana"\ndo = "cut"\n'
+        gone = expect("within = 0.3\nsees = 'reconnecting'")
+        back = '[[steps]]\nmember = "Ana"\ndo = "come_back"\n'
+        assert (await played(server.url, session(JOIN, cut, gone, back, ADD))).passed
+        file = session(JOIN, cut, expect("online = ['Ben']"), back, ADD, gone)
+        assert not (await played(server.url, file)).passed, "so are facts of before"
 
 
 async def test_an_unknown_item_is_told_before_anybody_sits_down(tmp_path: Path) -> None:
     file = session(JOIN, '[[steps]]\nmember = "Ana"\ndo = "add"\nitem = "Margarita"\n')
     async with embedded_server(tmp_path) as server:
         with pytest.raises(SessionFileError, match=r"step 2.*near names: Margherita"):
-            await played(server.url, file)
+            await played(server.url, file, "demo-1")
         async with httpx.AsyncClient(trust_env=False) as http:
             table = (await http.get(f"{server.url}/api/tables/demo-1")).json()
     assert table["session_open"] is False
@@ -215,38 +225,67 @@ async def test_an_open_table_is_taken_last_and_only_when_it_is_quiet(tmp_path: P
             assert len(zoe.store.items) == 1, "nobody touches the cart of a party"
 
 
+async def test_a_full_table_is_passed_over(tmp_path: Path) -> None:
+    async with embedded_server(tmp_path, demo_tables=2, rate_limits="off") as server:
+        async with Api(server.url) as api:
+            for number in range(SEATS - 2):
+                await api.join("demo-1", f"Guest {number}")
+            await api.join("demo-2", "Zoe")
+        table = await chosen(server.url, None)
+        assert table.code == "demo-2", "a seat for the guest who looks, but not for the members"
+        async with Api(server.url) as api:
+            await api.join("demo-1", "Yan")
+        assert (await chosen(server.url, None)).code == "demo-2"
+        with pytest.raises(PlayImpossible, match="at table 'demo-1' now: A table seats at most"):
+            await chosen(server.url, "demo-1")
+
+
+async def test_plays_at_the_same_time_take_different_tables(tmp_path: Path) -> None:
+    file = session(JOIN, ADD, ORDER, CONFIRMED, expect("orders = 1"))
+    results: list[Played] = []
+
+    async def one(url: str) -> None:
+        results.append(await played(url, file))
+
+    async with embedded_server(tmp_path) as server, trio.open_nursery() as nursery:
+        for _ in range(6):
+            nursery.start_soon(one, server.url)
+    assert [one.sentence for one in results] == [""] * 6
+    assert len({one.table_code for one in results}) == 6
+
+
 async def test_a_table_can_be_chosen_unless_an_order_holds_it(tmp_path: Path) -> None:
     async with embedded_server(tmp_path) as server:
-        assert (await choose_table(server.url, "demo-3", 2)).label == "T3"
+        assert (await chosen(server.url, "demo-3")).label == "T3"
         async with open_table(server.url, "demo-3", "Zoe") as zoe:
             await zoe.add_to_cart(456)
-            assert (await choose_table(server.url, "demo-3", 2)).code == "demo-3"
+            assert (await chosen(server.url, "demo-3")).code == "demo-3"
             await zoe.wait_for(lambda store: not store.items, 5)
             await zoe.add_to_cart(456)
             await zoe.place_order("pos:hang")
             with pytest.raises(PlayImpossible, match="its cart is locked by an order"):
-                await choose_table(server.url, "demo-3", 2)
+                await chosen(server.url, "demo-3")
         with pytest.raises(PlayImpossible, match="has no table 'nowhere'"):
-            await choose_table(server.url, "nowhere", 2)
+            await chosen(server.url, "nowhere")
 
 
 async def test_a_server_that_is_none_of_ours_is_told_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(PlayImpossible, match="is no web address"):
-        await choose_table("localhost:8080", None, 1)
+        await chosen("localhost:8080", None)
     with pytest.raises(PlayImpossible, match=r"http://127.0.0.1:1 cannot be reached"):
-        await choose_table("http://127.0.0.1:1", None, 1)
+        await chosen("http://127.0.0.1:1", None)
     async with embedded_server(tmp_path) as server:
         with pytest.raises(PlayImpossible, match="has no demo tables"):
-            await choose_table(f"{server.url}/elsewhere", None, 1)
+            await chosen(f"{server.url}/elsewhere", None)
 
 
 async def test_the_staff_close_the_table_after_the_play(tmp_path: Path) -> None:
     file = session(JOIN, ADD)
     async with embedded_server(tmp_path, staff_token="s3cret-token-of-staff") as server:
-        table = await choose_table(server.url, None, 2)
+        table = await chosen(server.url, None)
         result = await play(file, server.url, table, staff_token="s3cret-token-of-staff")
         assert result.entries[-1].what == "the staff close the table"
-        assert (await choose_table(server.url, None, 2)).code == "demo-1"
+        assert (await chosen(server.url, None)).code == "demo-1"
         wrong = await play(file, server.url, table, staff_token="guess")
         assert wrong.passed
         assert wrong.warning is not None
@@ -283,20 +322,19 @@ async def test_a_server_that_goes_away_ends_the_play_in_words(
     file = session(JOIN, expect("sees = 'reconnecting'"), ADD)
     results: list[Played] = []
     with trio.fail_after(20):
-        async with trio.open_nursery() as nursery:
-            async with embedded_server(tmp_path) as server:
-                table = await choose_table(server.url, None, 2)
-                sitting = trio.Event()
+        async with trio.open_nursery() as nursery, embedded_server(tmp_path) as server:
+            table = await chosen(server.url, None)
+            sitting = trio.Event()
 
-                def tell(entry: Entry) -> None:
-                    if entry.who == "Ben":
-                        sitting.set()
+            def tell(entry: Entry) -> None:
+                if entry.who == "Ben":
+                    sitting.set()
 
-                async def run() -> None:
-                    results.append(await play(file, server.url, table, tell=tell))
+            async def run() -> None:
+                results.append(await play(file, server.url, table, tell=tell))
 
-                nursery.start_soon(run)
-                await sitting.wait()
+            nursery.start_soon(run)
+            await sitting.wait()
     unmet = results[0].unmet
     assert unmet is not None
     assert (unmet.what, unmet.details) == (

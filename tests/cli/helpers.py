@@ -1,0 +1,141 @@
+"""Real processes of the command line: servers to talk to, commands run to their end, pseudo-terminals."""
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+COMANDA = [sys.executable, "-m", "comanda"]
+STAFF_TOKEN = "the-staff"
+PATIENCE_SECONDS = 45
+"""Far above what anything here takes; only a fault makes it pass."""
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """This process's, without settings of ours and with a terminal's size of its own."""
+    ours = ("COMANDA_", "COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
+    return {**kept, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", **more}
+
+
+def run(*arguments: str, typed: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """A command to its end, with `typed` in the pipe that it reads from."""
+    return subprocess.run(
+        [*COMANDA, *arguments],
+        input=typed,
+        capture_output=True,
+        encoding="utf-8",
+        env=clean_environment(**environment),
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+
+
+@dataclass
+class Server:
+    """`comanda serve` as a process. `links` are the lines after the one with the URL."""
+
+    process: subprocess.Popen[str]
+    url: str
+    links: list[str] = field(default_factory=list)
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE_SECONDS)
+
+
+@contextmanager
+def a_server(folder: Path, *options: str, tables: int = 3, port: int = 0) -> Iterator[Server]:
+    """A server on a database in `folder`, its first lines read."""
+    command = [*COMANDA, "serve", "--port", str(port), "--demo-tables", str(tables)]
+    command += ["--database", f"sqlite+aiosqlite:///{folder / 'comanda.db'}"]
+    with (
+        (folder / "server.log").open("w") as log,
+        subprocess.Popen(
+            [*command, *options],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            encoding="utf-8",
+            env=clean_environment(COMANDA_STAFF_TOKEN=STAFF_TOKEN),
+        ) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            first = process.stdout.readline()
+            announced = re.fullmatch(r"Comanda takes orders at (http://127\.0\.0\.1:\d+)\n", first)
+            assert announced is not None, (first, (folder / "server.log").read_text())
+            links = [process.stdout.readline().rstrip("\n") for _ in range(tables)]
+            yield Server(process, announced[1], links)
+        finally:
+            process.kill()
+
+
+class Terminal:
+    """A command on a pseudo-terminal. `seen` is all that it has printed."""
+
+    def __init__(self, process: subprocess.Popen[bytes], ours: int) -> None:
+        self.process = process
+        self.seen = ""
+        self._ours = ours
+
+    def type(self, text: str) -> None:
+        os.write(self._ours, text.encode())
+
+    def wait_for(self, pattern: str, after: int = 0) -> int:
+        """Read until `pattern` stands in `seen[after:]`; where it ends."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (match := re.compile(pattern).search(self.seen, after)) is None:
+            assert time.monotonic() < deadline, f"no {pattern!r} in {self.seen[after:]!r}"
+            assert self._read(), f"ended without {pattern!r}: {self.seen[after:]!r}"
+        return match.end()
+
+    def wait_for_end(self) -> int:
+        """Read to the end; the exit code."""
+        while self._read():
+            pass
+        return self.process.wait(PATIENCE_SECONDS)
+
+    def _read(self) -> bool:
+        ready, _, _ = select.select([self._ours], [], [], PATIENCE_SECONDS)
+        assert ready, f"silence after {self.seen!r}"
+        with suppress(OSError):  # Linux: nobody holds the other side any more
+            data = os.read(self._ours, 65536)
+            self.seen += data.decode(errors="replace")
+            return bool(data)
+        return False
+
+
+def _take_the_terminal() -> None:
+    """In the child: its standard input is its controlling terminal."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+@contextmanager
+def on_a_terminal(*arguments: str, columns: int = 100, rows: int = 30) -> Iterator[Terminal]:
+    """A command on a pseudo-terminal of that size, which is its controlling one: Ctrl-C reaches it."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*COMANDA, *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=clean_environment(COLUMNS=str(columns), LINES=str(rows)),
+        start_new_session=True,
+        preexec_fn=_take_the_terminal,
+    ) as process:
+        os.close(theirs)
+        try:
+            yield Terminal(process, ours)
+        finally:
+            process.kill()
+            os.close(ours)

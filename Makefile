@@ -18,7 +18,7 @@ demo: $(READY)
 	$(BIN)/comanda demo
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 check: $(READY)
 	$(BIN)/ruff format --check .

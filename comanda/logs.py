@@ -17,7 +17,27 @@ from comanda.runtime import (
     RuntimeEvent,
 )
 
-log = structlog.get_logger("comanda")
+
+def get_log(name: str) -> Any:
+    """A structlog logger over the standard library's: quiet where nobody has configured logging."""
+    return structlog.wrap_logger(
+        logging.getLogger(name),
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_SHARED,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+
+
+_SHARED: list[Any] = [
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+
+log = get_log("comanda")
 
 
 def configure_logs(level: str, form: Literal["auto", "json", "console"]) -> None:
@@ -26,16 +46,6 @@ def configure_logs(level: str, form: Literal["auto", "json", "console"]) -> None
     renderer: Any = (
         structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
     )
-    shared: list[Any] = [
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
-    )
     last: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if not console:
         last.append(structlog.processors.format_exc_info)
@@ -43,13 +53,14 @@ def configure_logs(level: str, form: Literal["auto", "json", "console"]) -> None
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[*last, renderer],
-            foreign_pre_chain=shared,
+            foreign_pre_chain=_SHARED,
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for chatty in ("httpx", "httpcore", "alembic", "trio-websocket"):
+    # What guests write must not reach a log, and aiosqlite tells each statement with its values.
+    for chatty in ("httpx", "httpcore", "alembic", "trio-websocket", "aiosqlite", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

@@ -82,6 +82,8 @@ class PosTask:
             known = await self._bounded(self._pos.look_up, order)
             if known is not None and not isinstance(known, Unknown):
                 return known
+            if self._clock.now() >= order.lock_ends_at:
+                return Unknown("the lock limit has passed; the staff have the order")
         outcome = await self._bounded(self._pos.submit, order)
         return Unknown("the POS answered nothing") if outcome is None else outcome
 

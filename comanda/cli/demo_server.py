@@ -96,11 +96,16 @@ class DemoServer:
         self.state = "running"
 
     async def kill(self) -> None:
-        """SIGKILL: no good-bye, nothing flushed."""
+        """SIGKILL: no good-bye, nothing flushed.
+
+        Raises:
+            Broken: it had ended by itself before.
+        """
         assert self._process is not None
         self._process.kill()
         self.state = "killed"
-        await self._process.wait()
+        if await self._process.wait() != -signal.SIGKILL:
+            raise Broken("a server that only SIGKILL ends", self._last_words())
 
     async def stop(self) -> None:
         """SIGTERM; the server must end by itself, with exit code 0.

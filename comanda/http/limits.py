@@ -15,7 +15,8 @@ class FrontLimits:
 
     `messages_a_second` and `message_burst` bound one connection's frames: beyond them each is refused
     `rate_limited`, and the `flood_messages`-th refused before the connection has been quiet for a whole
-    burst closes 1008. `bad_messages` in a row close 1008. `joins_a_minute`, `requests_a_second` with their bursts, and `connections` are per address.
+    burst closes 1008. `bad_messages` in a row close 1008. `joins_a_minute`, `requests_a_second` with their
+    bursts, and `connections` are per address.
     `join_timeout_seconds`: from the handshake to the join frame. `early_messages`: how many frames may
     come behind the join before it is through, `early_characters` how long they may be together.
     """

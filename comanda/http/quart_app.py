@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import structlog
 from quart import Response, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
@@ -11,6 +10,7 @@ from werkzeug.routing import IntegerConverter, WebsocketMismatch
 
 from comanda.actors.domain.messages import encode
 from comanda.actors.ports import NoSuchSession, StorageUnavailable
+from comanda.logs import get_log
 from comanda.runtime import Quarantined, RuntimeRefusal
 
 from .call import Call
@@ -21,7 +21,7 @@ from .routes import ENDPOINTS
 from .websocket import serve_member
 from .wire import REFUSED_BY_THE_HOUSE, refusal_code
 
-log = structlog.get_logger("comanda.http")
+log = get_log("comanda.http")
 
 MAX_BODY_BYTES = 64 * 1024
 """PROTOCOL, "HTTP": bodies are at most 64 KiB."""

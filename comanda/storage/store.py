@@ -143,10 +143,12 @@ class _Database:
 
     async def close(self) -> None:
         """Close everything."""
-        for connection in self._connections.values():
-            await connection.close()
-        if self._engine is not None:
-            await self._engine.dispose()
+        try:
+            for connection in self._connections.values():
+                await connection.close()
+        finally:
+            if self._engine is not None:
+                await self._engine.dispose()
 
     async def _connection(self, *, reading: bool) -> AsyncConnection:
         connection = self._connections.get(reading)

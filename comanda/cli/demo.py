@@ -26,7 +26,7 @@ from .demo_story import (
     Story,
 )
 from .demo_table import Guest, seated
-from .failing import first_of, give_up
+from .failing import first_of, give_up, reader_may_leave
 
 FAILED = 1
 SIGNALLED = 128
@@ -55,18 +55,20 @@ def demo(
 ) -> None:
     """See the main job in a quarter of a minute: three phones, one table, one kill.
 
-    A server is started on a free port and a temporary SQLite file. Ana, Ben and Chloe sit at one table and
-    edit one cart at once; Ana orders, Ben's edit meanwhile is refused; the POS refuses the order, Ana's
-    phone orders again by itself; the server is killed (SIGKILL) in the middle of that and started again;
-    the table is still there and the order is confirmed, once.
+    A server is started on a free port and a temporary SQLite file.
+    Ana, Ben and Chloe sit at one table and edit one cart at once.
+    Ana orders; Ben's edit meanwhile is refused.
+    The POS refuses the order; Ana's phone orders again by itself.
+    The server is killed (SIGKILL) in the middle of that, and started again.
+    The table is still there, and the order is confirmed, once.
 
-    On a terminal the phones are shown live, in a pipe each step is a line. At the end everything is
-    checked. Exit code 0: all ended as it must; 1: it did not.
+    On a terminal the phones are shown live, in a pipe each step is a line.
+    At the end everything is checked. Exit code 0: it ended as it must; 1: not.
     """
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a pipe in a narrow encoding
     console = Console(highlight=False)
     live = fits(console) and not plain
-    with _folder(keep) as folder:
+    with reader_may_leave(), _folder(keep) as folder:
         code = trio.run(_demo, console, live, folder, svg)
     raise typer.Exit(code)
 

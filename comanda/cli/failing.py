@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
@@ -56,6 +57,19 @@ def _tell(error: BaseException, address: str) -> None:
             give_up(f"{address} may not be listened on: permission denied; choose a port over 1023")
         if error.errno is not None or error.args:
             give_up(f"{address}: {error.strerror or os.strerror(error.errno or 0)}")
+
+
+@contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """Who reads our output may stop, as `head` does: the command then ends with code 1, without a word."""
+    try:
+        yield
+    except (BrokenPipeError, BaseExceptionGroup) as error:
+        if not isinstance(first_of(error), BrokenPipeError):
+            raise
+        # What is still in the buffer has no reader either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(1) from None
 
 
 def _mendable() -> tuple[type[Exception], ...]:

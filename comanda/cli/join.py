@@ -23,7 +23,7 @@ from comanda.client import (
     open_table,
 )
 
-from .failing import first_of, give_up
+from .failing import first_of, give_up, reader_may_leave
 from .join_lines import InputLines
 from .join_screen import Screen
 from .join_words import (
@@ -56,21 +56,25 @@ def join(
         str, typer.Option(help="The server's address.", envvar="COMANDA_SERVER")
     ] = DEFAULT_SERVER,
 ) -> None:
-    """Sit down at a table: the live cart, and one letter for everything a guest can do.
+    """Sit down at a table: the live cart, and one letter for all that a guest does.
 
     Start a server with [bold]comanda serve[/bold], then in two terminals
     [bold]comanda join demo-1 --name Ana[/bold] and [bold]comanda join demo-1 --name Ben[/bold].
     [bold]m[/bold] shows the menu, [bold]a 456 2[/bold] adds two of item 456, [bold]o[/bold] orders,
     [bold]h[/bold] shows all commands.
 
-    In a pipe every command is finished before the next is read, and [bold]o[/bold] waits for the outcome:
-    [bold]printf 'a 456 2\\no\\n' | comanda join demo-1 --name Ana[/bold]. Exit code 0 at the end of the
-    input or after [bold]q[/bold]; 2 where there is no such server or table, or the table is closed.
+    In a pipe every command is finished before the next is read, and
+    [bold]o[/bold] waits for the outcome:
+    [bold]printf 'a 456 2\\no\\n' | comanda join demo-1 --name Ana[/bold]
+
+    Exit code 0 at the end of the input or after [bold]q[/bold]; 2 where there is no such
+    server or table, or the table is closed.
     """
     if not 1 <= len(name) <= MAX_NAME_CHARACTERS:
         give_up(f"--name must be 1 to {MAX_NAME_CHARACTERS} characters")
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a narrow encoding
-    raise typer.Exit(trio.run(_join, table_code, name, server.rstrip("/")))
+    with reader_may_leave():
+        raise typer.Exit(trio.run(_join, table_code, name, server.rstrip("/")))
 
 
 async def _join(table_code: str, name: str, server: str) -> int:

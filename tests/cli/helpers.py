@@ -1,6 +1,5 @@
 """Real processes of the command line: servers to talk to, commands run to their end, pseudo-terminals."""
 
-import fcntl
 import os
 import pty
 import re
@@ -8,7 +7,6 @@ import select
 import signal
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -115,9 +113,9 @@ class Terminal:
         return False
 
 
-def _take_the_terminal() -> None:
-    """In the child: its standard input is its controlling terminal."""
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+_TAKE_THE_TERMINAL = (
+    "import os, sys; os.login_tty(0); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+)
 
 
 @contextmanager
@@ -125,13 +123,11 @@ def on_a_terminal(*arguments: str, columns: int = 100, rows: int = 30) -> Iterat
     """A command on a pseudo-terminal of that size, which is its controlling one: Ctrl-C reaches it."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        [*COMANDA, *arguments],
+        [sys.executable, "-c", _TAKE_THE_TERMINAL, *COMANDA[1:], *arguments],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
         env=clean_environment(COLUMNS=str(columns), LINES=str(rows)),
-        start_new_session=True,
-        preexec_fn=_take_the_terminal,
     ) as process:
         os.close(theirs)
         try:

@@ -18,7 +18,7 @@ from comanda.cli.demo_story import Story
 from comanda.cli.demo_table import Ledger, Seen, together
 from comanda.pos.dummy import accepts
 
-from .helpers import on_a_terminal, run
+from .helpers import COMANDA, PATIENCE_SECONDS, clean_environment, on_a_terminal, run
 
 THE_STORY = (
     r"Server  takes orders at http://127\.0\.0\.1:\d+ \(pid (?P<first>\d+)\)",
@@ -92,6 +92,25 @@ def test_on_a_terminal_ctrl_c_ends_it_with_130_and_no_server_stays(tmp_path: Pat
     assert pid is not None
     assert not is_running(int(pid[1]))
     assert (tmp_path / "kept" / "comanda-demo.db").exists()
+
+
+def test_a_reader_that_leaves_ends_it_without_a_word_and_no_server_stays(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [*COMANDA, "demo"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        env=clean_environment(TMPDIR=str(tmp_path)),
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        pid = re.search(r"\(pid (\d+)\)", process.stdout.readline())
+        process.stdout.close()
+        assert process.wait(PATIENCE_SECONDS) == 1
+        assert process.stderr.read() == ""
+    assert pid is not None
+    assert not is_running(int(pid[1]))
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_folder_that_holds_a_kept_database_is_not_used_again(tmp_path: Path) -> None:

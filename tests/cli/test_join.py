@@ -21,7 +21,6 @@ from .helpers import (
     run,
 )
 
-
 A_SCRIPTS_OUTPUT = """\
 You sit at table T1, Trattoria Comanda. h shows the commands, m the menu.
   The cart is empty
@@ -184,9 +183,9 @@ def test_a_table_that_is_closed_ends_it_with_one_sentence_and_code_2(server: Ser
         staff = {"authorization": f"Bearer {STAFF_TOKEN}"}
         closing = f"{server.url}/api/sessions/{ben['session_pid']}/close"
         assert httpx.post(closing, headers=staff).status_code == 204
-        _, stderr = process.communicate(timeout=PATIENCE_SECONDS)
-    assert process.returncode == 2
-    [line] = stderr.splitlines()
+        assert process.wait(PATIENCE_SECONDS) == 2  # its input stays open: the table ends it
+        assert process.stderr is not None
+        [line] = process.stderr.read().splitlines()
     assert line.startswith("comanda: The table is closed")
 
 

@@ -183,6 +183,16 @@ def test_whatever_the_cart_holds_a_phone_fills_just_its_place(width: int, height
             assert all(row[0] in "╭│╰" and row[-1] in "╮│╯" for row in rows)
 
 
+def test_a_cart_that_does_not_fit_says_how_many_lines_are_not_shown() -> None:
+    items = [an_item(str(n), f"Dish {n}") for n in range(30)]
+    picture = drawn(phone_of(a_store(*items, last_order=FAILED), ANA), 26, 13)
+    shown = picture.count("2 × Dish")
+    assert 0 < shown < 30
+    assert f"… and {30 - shown} more" in picture
+    for part in ("Total", "Retry Order", "Order failed: POS", "to retry."):
+        assert part in picture
+
+
 def test_what_strangers_write_is_text_and_nothing_else() -> None:
     evil = "\x1b[2J\x1b]0;owned\x07[red]x[/red]\r\n\u202eabc\x9b31m"
     store = a_store(

@@ -9,6 +9,7 @@ import trio
 from comanda.actors.house import House, HouseLimits
 from comanda.actors.ports import Pos
 from comanda.actors.pos_task import PosTimes
+from comanda.actors.sweeps import SweepLimits
 from comanda.config import Settings
 from comanda.http.auth import MemberTokens, StaffTokens, load_or_make_key
 from comanda.http.front import ClientSettings, Front
@@ -125,7 +126,7 @@ def _house(settings: Settings, store: SqlStore, pos: Pos) -> House:
             lock_limit_seconds=settings.lock_limit,
             max_live=settings.max_live_sessions,
             mailbox_capacity=settings.mailbox_capacity,
-            forgotten_seconds=settings.session_idle_hours * 3600,
+            sweeps=SweepLimits(forgotten_after_seconds=settings.session_idle_hours * 3600),
         ),
         rng=random.Random(),
         on_event=log_runtime,

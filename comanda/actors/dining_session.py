@@ -16,6 +16,7 @@ from comanda.runtime import Actor, ActorStopped, Envelope, MailboxFull, Outage
 from .audience import Audience, Seat
 from .domain.changes import Changes
 from .domain.decide import decide
+from .domain.editing import changed_items
 from .domain.inputs import (
     ByMember,
     Context,
@@ -25,6 +26,7 @@ from .domain.inputs import (
     Interrupted,
     Refusal,
 )
+from .domain.menu import Menu
 from .domain.messages import (
     CartSnapshot,
     MenuUpdated,
@@ -44,6 +46,7 @@ from .ports import (
     Outlet,
     Pos,
     SessionKey,
+    StaleEpoch,
     StorageUnavailable,
     Store,
     Unit,
@@ -79,9 +82,7 @@ class Seated(Struct, frozen=True):
 
 
 class MenuChanged(Struct, frozen=True):
-    """The restaurant's menu has changed; `told` goes to every member."""
-
-    told: MenuUpdated
+    """The restaurant's menu has changed. It only wakes: every batch begins by following the menu."""
 
 
 class PresenceChanged(Struct, frozen=True):
@@ -89,6 +90,9 @@ class PresenceChanged(Struct, frozen=True):
 
 
 Message = Input | Sit | MenuChanged | PresenceChanged
+
+Outcomes = list[tuple[Envelope[Message], Decision | Refusal | None]]
+"""A batch with what was decided upon each message; None for what is no part of the session's state."""
 
 Answer = tuple[Told, ...]
 """The reply to a `ByMember`: what goes to the sender alone, in this order."""
@@ -130,6 +134,7 @@ class DiningSession(Actor[Message]):
         self._epoch = 0
         self._audience = Audience(self._member_gone)
         self._presence_due = False
+        self._followed: Menu | None = None
         self._spare_number: int | None = None
         self._pos_task: PosTask | None = None
         self._asked_at = -RESOLVE_INTERVAL_SECONDS
@@ -159,8 +164,9 @@ class DiningSession(Actor[Message]):
             loaded = await self._around.store.activate(self._key)
             self._epoch = loaded.epoch
             session, changes = loaded.session, Changes()
+            menu = self._around.menus.current(self._key.restaurant_id)
             for said in (Interrupted(), FollowMenu()):
-                decision = decide(session, said, self._decision_context())
+                decision = decide(session, said, self._decision_context(menu))
                 assert isinstance(decision, Decision)
                 session = decision.session
                 changes.add(decision.changes)
@@ -168,16 +174,14 @@ class DiningSession(Actor[Message]):
                 await self._around.store.commit(Unit(self._epoch, loaded.session, session, changes))
         except (StorageUnavailable, CommitUnknown) as error:
             raise Outage("Storage does not answer.") from error
-        self._session = session
+        self._adopt(session, menu)
         if session.pending is not None:
             self._carry(session.pending)
 
     async def on_stop(self) -> None:
         """The server goes down: who is connected hears it and joins again in a moment."""
-        if self._audience:
-            closing = ServerClosing(REJOIN_AFTER_SECONDS, self._around.clock.now())
-            self._audience.send(self._around.frame(closing))
-            self._audience.close(CLOSE_RESTARTING, "The server is restarting; join again")
+        self._tell(ServerClosing(REJOIN_AFTER_SECONDS, self._around.clock.now()))
+        self._audience.close(CLOSE_RESTARTING, "The server is restarting; join again")
 
     def on_end(self, error: BaseException | None) -> None:
         """Let go of who is still connected: they join again and find what is durable."""
@@ -193,40 +197,58 @@ class DiningSession(Actor[Message]):
 
         Raises:
             Outage: the outcome of the commit is not known; the actor is restored from storage.
-            StaleEpoch: another activation owns the session.
         """
         before = self._session
         assert before is not None
         await self._reserve_number(batch)
+        menu = self._around.menus.current(self._key.restaurant_id)
         session, changes = before, Changes()
-        outcomes: list[tuple[Envelope[Message], Decision | Refusal | None]] = []
+        outcomes: Outcomes = []
+        if menu is not self._followed:
+            following = decide(session, FollowMenu(), self._decision_context(menu))
+            assert isinstance(following, Decision)
+            session = following.session
+            changes.add(following.changes)
+            outcomes.append((Envelope(MenuChanged()), following))
         for envelope in batch:
-            outcome = self._decide(session, envelope.message)
+            outcome = self._decide(session, envelope.message, menu)
             if isinstance(outcome, Decision):
                 session = outcome.session
                 changes.add(outcome.changes)
             outcomes.append((envelope, outcome))
-        if session is not before and not await self._commit(
-            Unit(self._epoch, before, session, changes), batch
-        ):
-            return
-        self._session = session
-        for envelope, outcome in outcomes:
-            if outcome is not None:
-                self._follow_up(envelope, outcome)
+        unit = Unit(self._epoch, before, session, changes)
+        durable = session is before or await self._commit(unit, outcomes)
+        if durable:
+            self._adopt(session, menu)
+            for envelope, outcome in outcomes:
+                if outcome is not None:
+                    self._follow_up(envelope, outcome)
         for envelope, outcome in outcomes:
             if outcome is None:
                 self._beside_the_cart(envelope)
-        if session.closed_reason is not None:
-            self._audience.close(CLOSE_SESSION_CLOSED, session.closed_reason)
+        adopted = self._session
+        if adopted is not None and adopted.closed_reason is not None:
+            self._audience.close(CLOSE_SESSION_CLOSED, adopted.closed_reason)
 
-    def _decide(self, session: Session, message: Message) -> Decision | Refusal | None:
+    def _adopt(self, session: Session, menu: Menu) -> None:
+        """The state is durable: it is the session's now, and its lines are this menu's."""
+        self._session = session
+        followed, self._followed = self._followed, menu
+        if followed is not None and followed is not menu:
+            changed = changed_items(followed, menu)
+            if changed:
+                self._tell(MenuUpdated(changed, self._around.clock.now()))
+
+    def _tell(self, told: Told, *, besides: Seat | None = None) -> None:
+        """Encode once, and hand to every member's outlet."""
+        if self._audience:
+            self._audience.send(self._around.frame(told), besides=besides)
+
+    def _decide(self, session: Session, message: Message, menu: Menu) -> Decision | Refusal | None:
         """The decision upon a message; None for what is no part of the session's state."""
-        if isinstance(message, Sit | PresenceChanged):
+        if isinstance(message, Sit | PresenceChanged | MenuChanged):
             return None
-        if isinstance(message, MenuChanged):
-            message = FollowMenu()
-        outcome = decide(session, message, self._decision_context())
+        outcome = decide(session, message, self._decision_context(menu))
         if not isinstance(outcome, Decision):
             return outcome
         if outcome.start is not None:
@@ -237,14 +259,13 @@ class DiningSession(Actor[Message]):
                 return Refusal(
                     Rejection("rate_limited", "The kitchen was asked just now", round(wait, 3))
                 )
-            self._asked_at = trio.current_time()
         return outcome
 
-    def _decision_context(self) -> Context:
+    def _decision_context(self, menu: Menu) -> Context:
         around = self._around
         return Context(
             now=around.clock.now(),
-            menu=around.menus.current(self._key.restaurant_id),
+            menu=menu,
             ids=around.ids,
             lock_limit_seconds=around.lock_limit_seconds,
             order_number=self._spare_number,
@@ -267,18 +288,27 @@ class DiningSession(Actor[Message]):
         except (StorageUnavailable, CommitUnknown):
             self._spare_number = None
 
-    async def _commit(self, unit: Unit, batch: list[Envelope[Message]]) -> bool:
-        """Make the unit durable; False, and everybody has been told, when nothing was written."""
+    async def _commit(self, unit: Unit, outcomes: Outcomes) -> bool:
+        """Make the unit durable. False: nothing was written, and all who asked for it have been told."""
         try:
             await self._around.store.commit(unit)
         except StorageUnavailable as error:
             refusal = Rejection("storage_unavailable", "Not saved and nothing changed; try again")
-            for envelope in batch:
+            for envelope, outcome in outcomes:
+                if outcome is None:
+                    continue
                 if isinstance(envelope.message, ByMember):
                     request_id = envelope.message.command.request_id
                     envelope.resolve((refusal.as_error(request_id),))
                 else:
                     envelope.fail(error)
+            return False
+        except StaleEpoch:
+            # Whoever owns the session now is right. This activation ends and takes nothing back.
+            for envelope, _ in outcomes:
+                envelope.fail(ActorStopped("The session is served elsewhere."))
+            self._audience.close(CLOSE_FAILED, "The table is being restored; join again")
+            self.context.stop()
             return False
         except CommitUnknown as error:
             raise Outage("The outcome of a commit is not known.") from error
@@ -291,13 +321,12 @@ class DiningSession(Actor[Message]):
         message = envelope.message
         if isinstance(outcome, Decision):
             for event in outcome.events:
-                self._audience.send(self._around.frame(event))
+                self._tell(event)
             if outcome.start is not None:
                 self._carry(outcome.start)
             if outcome.ask_now and self._pos_task is not None:
+                self._asked_at = trio.current_time()
                 self._pos_task.ask_now()
-        if isinstance(message, MenuChanged):
-            self._audience.send(self._around.frame(message.told))
         if isinstance(message, ByMember):
             envelope.resolve(self._answer(message, outcome))
         elif isinstance(outcome, Refusal):
@@ -351,10 +380,9 @@ class DiningSession(Actor[Message]):
 
     def _tell_presence(self, *, besides: Seat | None = None) -> None:
         session = self._session
-        if session is not None and self._audience:
-            members = session.present(self._audience.online)
-            presence = Presence(members, self._around.clock.now())
-            self._audience.send(self._around.frame(presence), besides=besides)
+        assert session is not None
+        members = session.present(self._audience.online)
+        self._tell(Presence(members, self._around.clock.now()), besides=besides)
 
     def _carry(self, order: Order) -> None:
         """Start the child task that carries this order to the POS."""

@@ -1,14 +1,13 @@
 """The house: all dining sessions of this process, and what its front may ask of them."""
 
-import logging
 import random
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 import trio
 
-from comanda.runtime import Envelope, Ref, Registry, RestartPolicy, RuntimeRefusal
+from comanda.runtime import Ref, Registry, RestartPolicy, RuntimeRefusal
 from comanda.runtime.events import OnEvent
 
 from .dining_session import (
@@ -20,10 +19,9 @@ from .dining_session import (
     Surroundings,
     View,
 )
-from .domain.inputs import Admit, CloseSession, Input, LockEnded
-from .domain.menu import Menu, MenuItem, Table
-from .domain.messages import MenuChange, MenuUpdated, Rejection, Told
-from .domain.money import to_major
+from .domain.inputs import Admit, CloseSession, Input
+from .domain.menu import MenuItem, Table
+from .domain.messages import Rejection, Told
 from .menu_book import MenuBook
 from .ports import (
     Clock,
@@ -36,8 +34,7 @@ from .ports import (
     Store,
 )
 from .pos_task import PosTimes
-
-log = logging.getLogger(__name__)
+from .sweeps import SweepLimits, Sweeps
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +45,8 @@ class HouseLimits:
     `max_live` sessions are in memory at once, `max_live_per_restaurant` of them of one restaurant, so
     that one restaurant's trouble does not shut out the others. `idle_seconds` without a message or a
     connection, a session leaves memory. `mailbox_capacity`: commands that may wait for one table.
-    `ask_timeout_seconds`: how long the front waits for a session's reply. `sweep_seconds`: how often
-    deadlines in the journal are looked at. `forgotten_seconds`: a session that nothing has changed for
-    so long closes by itself. `sweep_most`: orders or sessions that one look takes.
-    `menu_tell_tries`: how often a session with a full mailbox is told of a changed menu, `sweep_seconds`
-    apart; after that its next order finds the difference.
+    `start_deadline_seconds`, for an activation, and `ask_timeout_seconds`, for a reply, are longer than
+    the two waits for storage that they may take: a slow disk must be heard of as what it is.
     """
 
     lock_limit_seconds: float = 60.0
@@ -60,12 +54,9 @@ class HouseLimits:
     max_live_per_restaurant: int = 5_000
     idle_seconds: float = 300.0
     mailbox_capacity: int = 256
+    start_deadline_seconds: float = 10.0
     ask_timeout_seconds: float = 10.0
-    sweep_seconds: float = 0.5
-    forgotten_seconds: float = 6 * 3600.0
-    forgotten_sweep_seconds: float = 60.0
-    sweep_most: int = 500
-    menu_tell_tries: int = 5
+    sweeps: SweepLimits = field(default_factory=SweepLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +117,16 @@ class House:
             group_of=lambda key: key.restaurant_id,
             idle_seconds=self.limits.idle_seconds,
             mailbox_capacity=self.limits.mailbox_capacity,
+            start_deadline_seconds=self.limits.start_deadline_seconds,
             refusals=(NoSuchSession,),
             policy=policy,
             probe=store.probe,
             on_event=on_event,
             random=rng.random,
         )
+        self._sweeps = Sweeps(store, self.registry, clock, self.limits.sweeps, self._reread_menus)
+        self._menu_lock = trio.Lock()
+        self._menus_in_doubt = False
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Open the house: `await nursery.start(house.run)`. Ends when cancelled or stopped.
@@ -144,8 +139,8 @@ class House:
         """
         await self.book.load(self.store)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._sweeps)
             await nursery.start(self._registry_until_stopped, nursery.cancel_scope)
+            nursery.start_soon(self._sweeps.run)
             task_status.started()
 
     async def _registry_until_stopped(
@@ -218,86 +213,41 @@ class House:
 
         Returns the item as it then stands; None where there is none. Raises `StorageUnavailable`.
         """
-        menu = await self.store.change_menu_item(
-            restaurant_id, menu_item_id, available=available, price_minor=price_minor
-        )
+        # A caller that goes away meanwhile must not leave the house selling by the old menu. Storage
+        # bounds its own waits.
+        with trio.CancelScope(shield=True):
+            async with self._menu_lock:
+                try:
+                    menu = await self.store.change_menu_item(
+                        restaurant_id, menu_item_id, available=available, price_minor=price_minor
+                    )
+                except StorageUnavailable:
+                    self._menus_in_doubt = True  # it may have been written all the same
+                    raise
+                if menu is not None:
+                    self.book.take(menu)
         if menu is None:
             return None
-        self.book.take(menu)
-        item = menu.items[menu_item_id]
-        await self._tell_menu(menu, item)
-        return item
+        self._tell_menu_changed(restaurant_id)
+        return menu.items[menu_item_id]
 
-    async def _tell_menu(self, menu: Menu, item: MenuItem) -> None:
-        price = to_major(item.price_minor, menu.minor_digits)
-        change = MenuChange(item.menu_item_id, price, item.available)
-        message = MenuChanged(MenuUpdated((change,), self.clock.now()))
-        waiting = list(self.registry.refs(group=menu.restaurant_id))
-        for _ in range(self.limits.menu_tell_tries):
-            waiting = [ref for ref in waiting if not _told(ref, message)]
-            if not waiting:
-                return
-            await trio.sleep(self.limits.sweep_seconds)
+    async def _reread_menus(self) -> None:
+        """After a change of unknown outcome storage says what the menus are."""
+        if not self._menus_in_doubt:
+            return
+        async with self._menu_lock:
+            await self.book.load(self.store)
+            self._menus_in_doubt = False
+        for restaurant in self.book.restaurants():
+            self._tell_menu_changed(restaurant.restaurant_id)
+
+    def _tell_menu_changed(self, restaurant_id: int) -> None:
+        """Wake the restaurant's sessions: each finds the difference, and tells it, with its next batch."""
+        for ref in self.registry.refs(group=restaurant_id):
+            with suppress(RuntimeRefusal):  # full, so a batch is coming; or gone, and starts afresh
+                ref.tell(MenuChanged())
 
     async def _ask(self, key: SessionKey, message: Input | Sit) -> object:
         return await self.registry.ask(
             key, message, timeout_seconds=self.limits.ask_timeout_seconds
         )
-
-    # --- What nobody asks for -----------------------------------------------------------------
-
-    async def _sweeps(self) -> None:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._take_up_unsettled)
-            nursery.start_soon(self._every, self.limits.sweep_seconds, self._end_locks)
-            nursery.start_soon(
-                self._every, self.limits.forgotten_sweep_seconds, self._close_forgotten
-            )
-
-    async def _every(self, seconds: float, look: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            await trio.sleep(seconds)
-            try:
-                await look()
-            except StorageUnavailable:
-                log.warning("storage did not answer to a sweep; it will look again")
-
-    async def _take_up_unsettled(self) -> None:
-        """Activate every session with an order in flight; the activation does the rest."""
-        while True:
-            try:
-                keys = await self.store.unsettled_sessions()
-            except StorageUnavailable:
-                await trio.sleep(self.limits.sweep_seconds)
-                continue
-            break
-        for key in keys:
-            try:
-                await self.registry.ref(key)
-            except (RuntimeRefusal, NoSuchSession) as error:
-                # Its lock limit is watched by the journal's sweep, which activates it again.
-                log.warning("a session with an order in flight was not taken up: %s", error)
-
-    async def _end_locks(self) -> None:
-        for overdue in await self.store.overdue_orders(self.clock.now(), self.limits.sweep_most):
-            await self._tell_quietly(overdue.key, LockEnded(overdue.order_id))
-
-    async def _close_forgotten(self) -> None:
-        before = self.clock.now() - timedelta(seconds=self.limits.forgotten_seconds)
-        for key in await self.store.idle_sessions(before, self.limits.sweep_most):
-            await self._tell_quietly(key, CloseSession("nobody has been here for a long time"))
-
-    async def _tell_quietly(self, key: SessionKey, message: Input) -> None:
-        try:
-            await self.registry.tell(key, message)
-        except (RuntimeRefusal, NoSuchSession) as error:
-            log.warning("a sweep did not reach a session; it will try again: %s", error)
-
-
-def _told(ref: Ref[Message], message: MenuChanged) -> bool:
-    """True when the session has it, or is gone and will load the menu afresh."""
-    try:
-        ref.send(Envelope(message))
-    except RuntimeRefusal:
-        return not ref.alive
-    return True

@@ -12,7 +12,16 @@ from datetime import datetime
 import trio
 
 from .domain.inputs import CallAnswered, CallStarting
-from .domain.order import IN_FLIGHT, Order, Pending, PosOutcome, Unknown
+from .domain.order import (
+    IN_FLIGHT,
+    Accepted,
+    NotSent,
+    Order,
+    Pending,
+    PosOutcome,
+    Rejected,
+    Unknown,
+)
 from .ports import Clock, Pos, StorageUnavailable
 
 
@@ -34,8 +43,31 @@ class PosTimes:
     longest_wait_seconds: float = 30.0
 
 
+MAX_POS_TEXT_CHARACTERS = 500
+"""What is kept of a POS's own words: references and messages beyond it are cut."""
+
+
+def sound(answer: PosOutcome | None) -> PosOutcome | None:
+    """A POS's answer as the house can use it: what is none is `Unknown`, times are aware, texts short."""
+    most = MAX_POS_TEXT_CHARACTERS
+    match answer:
+        case None | NotSent() | Unknown():
+            return answer
+        case Accepted():
+            return Accepted(str(answer.reference)[:most])
+        case Rejected():
+            message = str(answer.message)[:most]
+            return Rejected(str(answer.code)[:most], message, bool(answer.retryable))
+        case Pending():
+            at = answer.expected_by
+            at = at if isinstance(at, datetime) and at.tzinfo is not None else None
+            reference = None if answer.reference is None else str(answer.reference)[:most]
+            return Pending(reference, at)
+    return Unknown("the POS answered what is no outcome")  # type: ignore[unreachable]
+
+
 class PosTask:
-    """Carries one order. `tell` hands a message to the actor and returns its reply once durable."""
+    """Carries one order. `ask_actor` hands a message to the actor and returns its reply once durable."""
 
     def __init__(
         self,
@@ -43,14 +75,14 @@ class PosTask:
         pos: Pos,
         times: PosTimes,
         clock: Clock,
-        tell: Callable[[CallStarting | CallAnswered], Awaitable[object]],
+        ask_actor: Callable[[CallStarting | CallAnswered], Awaitable[object]],
         rng: random.Random,
     ) -> None:
         self._order_id = order_id
         self._pos = pos
         self._times = times
         self._clock = clock
-        self._tell_actor = tell
+        self._ask_actor = ask_actor
         self._rng = rng
         self._wake = trio.Event()
 
@@ -66,12 +98,12 @@ class PosTask:
         """
         pause = self._times.pause_seconds
         while True:
-            order = await self._tell(CallStarting(self._order_id))
+            order = await self._report(CallStarting(self._order_id))
             if order is None:
                 return
             self._wake = trio.Event()
             outcome = await self._ask_pos(order)
-            order = await self._tell(CallAnswered(self._order_id, outcome))
+            order = await self._report(CallAnswered(self._order_id, outcome))
             if order is None or order.state not in IN_FLIGHT:
                 return
             await self._pause(pause, outcome)
@@ -94,15 +126,15 @@ class PosTask:
         timeout = self._times.call_timeout_seconds
         with trio.move_on_after(timeout):
             try:
-                return await ask(order)
+                return sound(await ask(order))
             except Exception as error:
                 return Unknown(f"the call failed: {type(error).__name__}")
         return Unknown(f"no answer within {timeout:g} s")
 
-    async def _tell(self, message: CallStarting | CallAnswered) -> Order | None:
+    async def _report(self, message: CallStarting | CallAnswered) -> Order | None:
         while True:
             try:
-                reply = await self._tell_actor(message)
+                reply = await self._ask_actor(message)
             except StorageUnavailable:
                 await trio.sleep(self._times.repeat_seconds)
                 continue

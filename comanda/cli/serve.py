@@ -258,6 +258,9 @@ def serve(
         )
         configure_logs(settings.log_level, settings.log_format)
         tune_garbage_collection()
+        # The database thread must get its turn soon while the loop is busy: at the default of 5 ms
+        # storage was seen to wait for seconds behind a loop that makes few system calls.
+        sys.setswitchinterval(0.001)
         trio.run(_serve, settings)
 
 

@@ -25,8 +25,9 @@ class StoreLimits:
     crowd_min: int = 8
     """The last group's size from which commits count as crowded."""
 
-    wait_seconds: float = 10.0
-    """How long a caller waits for its answer: as long as a guest waits for an order."""
+    wait_seconds: float = 4.0
+    """How long a caller waits for its answer. An activation waits twice, and must have heard before
+    its own deadline that it is storage that is slow."""
 
     busy_seconds: float = 2.0
     """How long SQLite waits for another process's lock before it gives up. It is paid once a group,

@@ -1,9 +1,12 @@
 """The output gate, the lock, and who is told what, on virtual time and the real schema."""
 
+from datetime import datetime
+
 import pytest
 import trio
 from trio.testing import MockClock
 
+from comanda.actors.domain.menu import Menu
 from comanda.actors.domain.messages import (
     Ack,
     CartSnapshot,
@@ -19,8 +22,17 @@ from comanda.actors.domain.messages import (
     UpdateItem,
 )
 from comanda.actors.domain.order import NotSent, Pending, Rejected, Unknown
+from comanda.actors.domain.session import MAX_IN_DOUBT
 from comanda.actors.house import HouseLimits
-from comanda.actors.ports import CommitUnknown, StorageUnavailable, Unit
+from comanda.actors.ports import (
+    CommitUnknown,
+    Loaded,
+    Overdue,
+    SessionKey,
+    StorageUnavailable,
+    Unit,
+)
+from comanda.actors.sweeps import SweepLimits
 from comanda.storage.inline import InlineStore, open_inline
 from tests.actors.table import (
     LASSI,
@@ -254,9 +266,13 @@ async def test_a_second_activation_fences_the_first(autojump_clock: MockClock) -
             await inline.activate(ana.key)  # another server takes the session over
             with pytest.raises(Exception, match=r".") as crashed:
                 await ana.add()
-            assert type(crashed.value).__name__ == "ActorCrashed"
+            assert type(crashed.value).__name__ == "ActorStopped"
             assert ana.closed is not None
             assert ana.closed[0] == 1011
+            # It ends and does not fight for the session: the next who comes takes it over.
+            await trio.sleep(60)
+            assert house.registry.live(ana.key) is None
+            assert len(await ana.add()) == 0
 
 
 async def test_a_timeout_leaves_the_order_unknown_and_asks_again_with_the_same_key(
@@ -422,7 +438,9 @@ async def test_closing_the_session_ends_membership_and_the_next_join_opens_anoth
 
 
 async def test_a_forgotten_session_closes_by_itself(autojump_clock: MockClock) -> None:
-    limits = HouseLimits(forgotten_seconds=3600, sweep_seconds=30)
+    limits = HouseLimits(
+        sweeps=SweepLimits(locks_seconds=30, unsettled_seconds=30, forgotten_after_seconds=3600)
+    )
     async with open_house(limits=limits) as house:
         (ana,) = await sit_down(house, "Ana")
         await trio.sleep(2 * 3600)
@@ -476,3 +494,231 @@ async def test_one_tables_silent_pos_is_no_other_tables_trouble(autojump_clock: 
         await ben.order()
         await ben.sees("order_confirmed")
         assert not ana.all("order_confirmed")
+
+
+async def test_a_menu_change_in_a_failed_batch_reaches_the_table_with_the_next_one(
+    autojump_clock: MockClock,
+) -> None:
+    with open_inline() as inline:
+        await inline.install((RESTAURANT,), "menu")
+        store = faulty(inline)
+        async with open_house(store=store) as house:
+            (ana,) = await sit_down(house, "Ana")
+            await ana.add()
+            store.before = [StorageUnavailable("full")]
+            await house.change_menu_item(7, 456, available=None, price_minor=70000)
+            await trio.sleep(1)
+            assert not ana.all("menu_updated")
+            assert code_of(await ana.order()) == "total_mismatch"
+            assert ana.all("menu_updated")
+            assert str((await ana.snapshot()).total) == "700.00"
+            await ana.order()
+            await ana.sees("order_confirmed")
+
+
+async def test_a_menu_change_while_a_table_is_locked_reaches_its_lines_when_the_order_fails(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_house(ScriptedPos(say(Rejected("x", "no", True)))) as house:
+        (ana,) = await sit_down(house, "Ana")
+        await ana.add()
+        await ana.order()
+        await house.change_menu_item(7, 456, available=None, price_minor=70000)
+        await ana.sees("menu_updated")
+        await ana.sees("order_failed")
+        await ana.sees("cart_updated", at_least=2)
+        assert str((await ana.snapshot()).total) == "700.00"
+
+
+async def test_a_menu_change_whose_caller_goes_away_is_in_force_all_the_same(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_house() as house:
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await house.change_menu_item(7, 456, available=False, price_minor=None)
+        assert not house.book.current(7).items[456].available
+
+
+async def test_a_menu_change_of_unknown_outcome_is_read_again_from_storage(
+    autojump_clock: MockClock,
+) -> None:
+    class Doubtful(FaultyStore):
+        async def change_menu_item(
+            self,
+            restaurant_id: int,
+            menu_item_id: int,
+            *,
+            available: bool | None,
+            price_minor: int | None,
+        ) -> Menu | None:
+            await super().change_menu_item(
+                restaurant_id, menu_item_id, available=available, price_minor=price_minor
+            )
+            raise StorageUnavailable("too slow")
+
+    with open_inline() as inline:
+        await inline.install((RESTAURANT,), "menu")
+        store = Doubtful(inline._connection)
+        store.before, store.after = [], []
+        async with open_house(store=store) as house:
+            (ana,) = await sit_down(house, "Ana")
+            with pytest.raises(StorageUnavailable):
+                await house.change_menu_item(7, 456, available=False, price_minor=None)
+            await ana.sees("menu_updated")
+            assert code_of(await ana.add()) == "item_unavailable"
+
+
+async def test_who_left_during_a_failed_batch_is_told_and_who_came_is_seated(
+    autojump_clock: MockClock,
+) -> None:
+    with open_inline() as inline:
+        await inline.install((RESTAURANT,), "menu")
+        store = faulty(inline)
+        async with open_house(store=store) as house:
+            ana, ben = await sit_down(house, "Ana", "Ben")
+            store.before = [StorageUnavailable("full")]
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(ana.add)
+                ben.seat.leave()
+                nursery.start_soon(ana.sit)
+            presence = ana.all("presence")[-1]
+            assert isinstance(presence, Presence)
+            assert {one.name: one.online for one in presence.members} == {
+                "Ana": True,
+                "Ben": False,
+            }
+
+
+async def test_a_session_that_could_not_be_taken_up_at_the_start_is_tried_again_soon(
+    autojump_clock: MockClock,
+) -> None:
+    class Hiccup(InlineStore):
+        hiccups = 2
+
+        async def activate(self, key: SessionKey) -> Loaded:
+            if self.hiccups:
+                self.hiccups -= 1
+                raise StorageUnavailable("not yet")
+            return await super().activate(key)
+
+    with open_inline() as inline:
+        await inline.install((RESTAURANT,), "menu")
+        async with open_house(ScriptedPos(hang), store=inline) as house:
+            (ana,) = await sit_down(house, "Ana")
+            await ana.add()
+            await ana.order()
+            await ana.sees("order_processing")
+        start = trio.current_time()
+        store = Hiccup(inline._connection)
+        pos = ScriptedPos(accept(1))
+        async with open_house(pos, store=store) as house:
+            await trio.sleep(20)
+            assert [kind for kind, _, _ in pos.calls] == ["look_up", "submit"]
+            assert pos.calls[0][2] - start < 15
+            assert len(await house.store.confirmed_orders(ana.key.pid)) == 1
+
+
+async def test_a_table_that_cannot_come_up_delays_no_other_tables_lock_end(
+    autojump_clock: MockClock,
+) -> None:
+    class Stuck(InlineStore):
+        stuck: SessionKey | None = None
+
+        async def activate(self, key: SessionKey) -> Loaded:
+            if key == self.stuck:
+                await trio.sleep_forever()
+            return await super().activate(key)
+
+    with open_inline() as inline:
+        await inline.install((RESTAURANT,), "menu")
+        async with open_house(ScriptedPos(hang, hang), store=inline) as house:
+            (ana,) = await sit_down(house, "Ana")
+            (ben,) = await sit_down(house, "Ben", code="demo-2")
+            for phone in (ana, ben):
+                await phone.add()
+                await phone.order()
+                await phone.sees("order_processing")
+        store = Stuck(inline._connection)
+        store.stuck = ana.key
+        async with open_house(ScriptedPos(*[hang] * 20), store=store) as house:
+            ben.house, ben.closed = house, None
+            await ben.sit()
+            await ben.sees("cart_unlocked")
+            assert trio.current_time() < 62
+
+
+@pytest.mark.parametrize("answer", ["ok", None, 42])
+async def test_what_a_pos_answers_and_is_no_outcome_leaves_the_order_unknown_and_it_is_asked_again(
+    autojump_clock: MockClock, answer: object
+) -> None:
+    async def nonsense(order: object) -> object:
+        await trio.sleep(1)
+        return answer
+
+    async with open_house(ScriptedPos(nonsense, accept(1))) as house:  # type: ignore[arg-type]
+        (ana,) = await sit_down(house, "Ana")
+        await ana.add()
+        await ana.order()
+        await ana.sees("order_confirmed")
+
+
+async def test_a_time_without_a_zone_from_a_pos_hurts_nobody(autojump_clock: MockClock) -> None:
+    pending = say(Pending("P", datetime(2024, 1, 15, 12, 0)), 1)
+    pos = ScriptedPos(pending)
+    pos.look_up_answer = accept(0)
+    async with open_house(pos) as house:
+        (ana,) = await sit_down(house, "Ana")
+        await ana.add()
+        await ana.order()
+        await ana.sees("order_confirmed")
+        assert ana.closed is None
+
+
+async def test_a_sweep_that_fails_looks_again(autojump_clock: MockClock) -> None:
+    class Broken(InlineStore):
+        broken = 3
+
+        async def overdue_orders(self, now: datetime, limit: int) -> tuple[Overdue, ...]:
+            if self.broken:
+                self.broken -= 1
+                raise LookupError("a bug")
+            return await super().overdue_orders(now, limit)
+
+    with open_inline() as inline:
+        await inline.install((RESTAURANT,), "menu")
+        async with open_house(ScriptedPos(*[hang] * 9), store=Broken(inline._connection)) as house:
+            (ana,) = await sit_down(house, "Ana")
+            await ana.add()
+            await ana.order()
+            await ana.sees("cart_unlocked")
+
+
+async def test_resolve_now_that_was_not_saved_may_be_tried_again_at_once(
+    autojump_clock: MockClock,
+) -> None:
+    with open_inline() as inline:
+        await inline.install((RESTAURANT,), "menu")
+        store = faulty(inline)
+        async with open_house(ScriptedPos(hang, accept(0)), store=store) as house:
+            (ana,) = await sit_down(house, "Ana")
+            await ana.add()
+            await ana.order()
+            await ana.sees("order_processing", at_least=2)
+            store.before = [StorageUnavailable("full")]
+            assert code_of(await ana.ask(ResolveNow("n1"))) == "storage_unavailable"
+            assert isinstance((await ana.ask(ResolveNow("n1")))[0], Ack)
+
+
+async def test_a_table_with_too_many_orders_in_doubt_asks_the_staff_first(
+    autojump_clock: MockClock,
+) -> None:
+    limits = HouseLimits(lock_limit_seconds=11)
+    async with open_house(ScriptedPos(*[hang] * 99), limits=limits) as house:
+        (ana,) = await sit_down(house, "Ana")
+        for done in range(MAX_IN_DOUBT):
+            await ana.add()
+            await ana.order()
+            await ana.sees("cart_unlocked", at_least=done + 1)
+        await ana.add()
+        assert code_of(await ana.order()) == "too_busy"

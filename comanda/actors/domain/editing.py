@@ -6,12 +6,14 @@ from msgspec.structs import replace
 from .cart import CartLine, notes_bytes
 from .changes import Changes
 from .inputs import Context, Decision, Refusal, refuse
+from .menu import Menu
 from .messages import (
     MAX_LINES,
     MAX_NOTES_BYTES,
     AddItem,
     CartUpdated,
     ClearCart,
+    MenuChange,
     RemoveItem,
     UpdateItem,
 )
@@ -126,6 +128,17 @@ def _edited(
         timestamp=context.now,
     )
     return Decision(after, (event,), changes)
+
+
+def changed_items(before: Menu, after: Menu) -> tuple[MenuChange, ...]:
+    """What guests must hear of when one menu takes the other's place."""
+    return tuple(
+        MenuChange(
+            item.menu_item_id, to_major(item.price_minor, after.minor_digits), item.available
+        )
+        for item in after.items.values()
+        if item != before.items.get(item.menu_item_id)
+    )
 
 
 def follow_menu(session: Session, context: Context) -> Decision:

@@ -11,7 +11,7 @@ from .inputs import Context, Decision, Refusal, refuse
 from .messages import CartLocked, PlaceOrder, SeenItem, encode
 from .money import MoneyOutOfRange, to_major, to_minor
 from .order import Order, OrderLine, PosBody, PosLine, order_id_for
-from .session import Session
+from .session import MAX_IN_DOUBT, Session
 
 
 def place_order(
@@ -23,6 +23,10 @@ def place_order(
     """
     if not session.lines:
         return refuse("cart_empty", "There is nothing in the cart to order")
+    if len(session.in_doubt) >= MAX_IN_DOUBT:
+        return refuse(
+            "too_busy", "Too many orders of this table wait for the staff; ask them, please"
+        )
     if not _saw_the_cart(session, command.cart_items):
         return refuse(
             "cart_changed", "The cart has changed; look at it once more", show_snapshot=True

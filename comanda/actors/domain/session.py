@@ -24,6 +24,9 @@ MAX_REQUESTS_KEPT = 256
 MAX_LINES_EVER = 4096
 """Lines a session may ever have had: ids are not used again, so they must be kept."""
 
+MAX_IN_DOUBT = 8
+"""Orders of a session that may wait for the staff; a snapshot shows them all with their lines."""
+
 MAX_MEMBERS = 64
 """Members a session may have; a long table has thirty."""
 

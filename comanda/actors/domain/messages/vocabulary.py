@@ -13,15 +13,15 @@ MAX_NAME_CHARACTERS = 40
 MAX_SENTENCE_CHARACTERS = 200
 """What is wrong with a message; the decoder may quote the message itself."""
 
-_NO_NUL = r"^[^\x00]*$"  # no database takes it as text
+_PLAIN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"  # no control characters but tab and line ends
 
-RequestId = Annotated[str, Meta(min_length=1, max_length=64, pattern=_NO_NUL)]
+RequestId = Annotated[str, Meta(min_length=1, max_length=64, pattern=_PLAIN)]
 PublicId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}(?!\n)$")]
 Qty = Annotated[int, Meta(ge=1, le=MAX_QTY)]
-Note = Annotated[str, Meta(max_length=MAX_NOTE_CHARACTERS, pattern=_NO_NUL)]
-Instructions = Annotated[str, Meta(max_length=MAX_INSTRUCTIONS_CHARACTERS, pattern=_NO_NUL)]
+Note = Annotated[str, Meta(max_length=MAX_NOTE_CHARACTERS, pattern=_PLAIN)]
+Instructions = Annotated[str, Meta(max_length=MAX_INSTRUCTIONS_CHARACTERS, pattern=_PLAIN)]
 MenuItemId = Annotated[int, Meta(ge=0, le=2**53)]
-MemberName = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_CHARACTERS, pattern=_NO_NUL)]
+MemberName = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_CHARACTERS, pattern=_PLAIN)]
 Total = Annotated[float, Meta(ge=0)]
 
 LineState = Literal["pending", "locked", "ordered"]

@@ -1,0 +1,115 @@
+"""What the house does unasked: it looks at storage now and then and reminds sessions of what is due.
+
+Deadlines are watched here and not by the actors, so that a passivated or quarantined session is watched
+too. No session's trouble may delay another's: each is reached in a task of its own.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import trio
+
+from comanda.runtime import Registry, RuntimeRefusal
+
+from .dining_session import Message
+from .domain.inputs import CloseSession, LockEnded
+from .ports import Clock, NoSuchSession, SessionKey, StorageUnavailable, Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SweepLimits:
+    """How often each sweep looks, in seconds, and how much it takes on.
+
+    `locks_seconds`: orders whose lock limit has passed. `unsettled_seconds`: orders in flight without a
+    live actor. `forgotten_seconds`: sessions that nothing has changed for `forgotten_after_seconds`.
+    `most`: sessions that one look takes; the rest comes with the next.
+    """
+
+    locks_seconds: float = 0.5
+    unsettled_seconds: float = 5.0
+    forgotten_seconds: float = 60.0
+    forgotten_after_seconds: float = 6 * 3600.0
+    most: int = 500
+
+
+class Sweeps:
+    """The sweeps of one house. `reread_menus` is asked each time whether menus must be read again."""
+
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry[SessionKey, Message],
+        clock: Clock,
+        limits: SweepLimits,
+        reread_menus: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._clock = clock
+        self._limits = limits
+        self._reread_menus = reread_menus
+        self._under_way: set[tuple[SessionKey, str]] = set()
+
+    async def run(self) -> None:
+        """Look until cancelled. The first look at orders in flight comes at once."""
+        limits = self._limits
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            nursery.start_soon(self._every, limits.unsettled_seconds, self._take_up_unsettled)
+            nursery.start_soon(self._every, limits.locks_seconds, self._end_locks)
+            nursery.start_soon(self._every, limits.locks_seconds, self._reread_menus)
+            nursery.start_soon(self._every, limits.forgotten_seconds, self._close_forgotten)
+
+    async def _every(self, seconds: float, look: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await look()
+            except StorageUnavailable:
+                log.warning("storage did not answer to a sweep; it will look again")
+            except Exception:
+                # A sweep that ends would leave locks without a watch: worse than one more try.
+                log.exception("a sweep failed; it will look again")
+            await trio.sleep(seconds)
+
+    async def _take_up_unsettled(self) -> None:
+        """Activate every session with an order in flight; the activation does the rest."""
+        for key in (await self._store.unsettled_sessions())[: self._limits.most]:
+            if self._registry.live(key) is None:
+                self._reach(key, None)
+
+    async def _end_locks(self) -> None:
+        now = self._clock.now()
+        for overdue in await self._store.overdue_orders(now, self._limits.most):
+            self._reach(overdue.key, LockEnded(overdue.order_id))
+
+    async def _close_forgotten(self) -> None:
+        before = self._clock.now() - timedelta(seconds=self._limits.forgotten_after_seconds)
+        for key in await self._store.idle_sessions(before, self._limits.most):
+            self._reach(key, CloseSession("nobody has been here for a long time"))
+
+    def _reach(self, key: SessionKey, message: LockEnded | CloseSession | None) -> None:
+        """Tell a session, or only activate it; not while the same is under way already."""
+        errand = (key, type(message).__name__)
+        if errand not in self._under_way and len(self._under_way) < self._limits.most:
+            self._under_way.add(errand)
+            self._nursery.start_soon(self._run_errand, errand, message)
+
+    async def _run_errand(
+        self, errand: tuple[SessionKey, str], message: LockEnded | CloseSession | None
+    ) -> None:
+        key = errand[0]
+        try:
+            if message is None:
+                await self._registry.ref(key)
+            else:
+                await self._registry.tell(key, message)
+        except (RuntimeRefusal, NoSuchSession) as error:
+            log.warning(
+                "session %s was not reached by a sweep, it will try again: %s", key.pid, error
+            )
+        finally:
+            self._under_way.discard(errand)

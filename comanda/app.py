@@ -22,6 +22,7 @@ from comanda.http.worker import serve as serve_http
 from comanda.logs import log_error, log_runtime
 from comanda.menu_file import LoadedMenu, demo_menu, load_menu_file
 from comanda.pos.dummy import DummyPos
+from comanda.storage.owning import owned
 from comanda.storage.store import SqlStore, open_store
 from comanda.system import RandomIds, SystemClock
 
@@ -64,6 +65,7 @@ async def serve(
     async with AsyncExitStack() as stack:
         for sock in sockets:
             stack.callback(sock.close)
+        stack.enter_context(owned(settings.database_path))
         store = await stack.enter_async_context(open_store(settings.database))
         signing_key = load_or_make_key(settings.signing_key_file)
         await store.install(menu.restaurants, menu.digest)

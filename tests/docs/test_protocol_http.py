@@ -50,6 +50,7 @@ LIMITS: dict[str, float] = {
     "bytes of all notes in a cart, in UTF-8": messages.MAX_NOTES_BYTES,
     "lines that a session may ever have had": session.MAX_LINES_EVER,
     "members of a session": session.MAX_MEMBERS,
+    "orders of a session that may wait for the staff": session.MAX_IN_DOUBT,
     "minor units of an amount": money.MAX_MINOR,
     "connections of a member": audience.MAX_CONNECTIONS_A_MEMBER,
     "`request_id`s remembered for a member": session.MAX_REQUESTS_KEPT,

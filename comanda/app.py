@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import trio
 
+from comanda.actors.domain.messages import ClientSettings
 from comanda.actors.house import House, HouseLimits
 from comanda.actors.ports import Pos
 from comanda.actors.pos_task import PosTimes
 from comanda.actors.sweeps import SweepLimits
 from comanda.config import Settings
 from comanda.http.auth import MemberTokens, StaffTokens, load_or_make_key
-from comanda.http.front import ClientSettings, Front
+from comanda.http.front import Front
 from comanda.http.limits import FrontLimits
 from comanda.http.metrics import Metrics
 from comanda.http.quart_app import make_quart_app

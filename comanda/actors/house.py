@@ -34,6 +34,7 @@ from .ports import (
     Store,
 )
 from .pos_task import PosTimes
+from .seating import take_seat
 from .sweeps import SweepLimits, Sweeps
 
 
@@ -177,18 +178,31 @@ class House:
         assert isinstance(reply, str)
         return Joined(key, reply, table)
 
-    async def sit(self, key: SessionKey, member_id: str, outlet: Outlet) -> Seated | Rejection:
+    async def sit(
+        self, key: SessionKey, member_id: str, outlet: Outlet
+    ) -> tuple[Ref[Message], Seated | Rejection]:
         """Register a connection; its snapshot is the first thing that its outlet gets.
 
-        Raises `NoSuchSession`, `StorageUnavailable` and `RuntimeRefusal`.
+        Returns the session's ref, for the member's commands, and the seat. When cancelled the seat is
+        given back. Raises `NoSuchSession`, `StorageUnavailable` and `RuntimeRefusal`.
         """
-        reply = await self._ask(key, Sit(member_id, outlet))
-        assert isinstance(reply, Seated | Rejection)
-        return reply
+        ref = await self.registry.ref(key)
+        sit = Sit(member_id, outlet)
+        return ref, await take_seat(ref, sit, self.limits.ask_timeout_seconds)
 
-    async def ref(self, key: SessionKey) -> Ref[Message]:
-        """The address of a session's actor, activated where it is not live."""
-        return await self.registry.ref(key)
+    async def find_session(
+        self, pid: str, likely: SessionKey | None = None
+    ) -> tuple[SessionKey, bool] | None:
+        """A session's key and whether it is open; None where there is none.
+
+        `likely` is the key that somebody's token names: a live session answers for itself, whatever
+        storage is doing. Raises `StorageUnavailable`.
+        """
+        if likely is not None and likely.pid == pid:
+            live = self.registry.live(likely)
+            if live is not None and isinstance(live.view, View):
+                return likely, live.view.session.closed_reason is None
+        return await self.store.find_session(pid)
 
     async def view(self, key: SessionKey) -> View:
         """The last adopted state of a session; passes no mailbox."""
@@ -247,7 +261,7 @@ class House:
             with suppress(RuntimeRefusal):  # full, so a batch is coming; or gone, and starts afresh
                 ref.tell(MenuChanged())
 
-    async def _ask(self, key: SessionKey, message: Input | Sit) -> object:
+    async def _ask(self, key: SessionKey, message: Input) -> object:
         return await self.registry.ask(
             key, message, timeout_seconds=self.limits.ask_timeout_seconds
         )

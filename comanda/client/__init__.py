@@ -1,7 +1,7 @@
 """The client of a Python front end: the cart store, the connection that keeps it true, the staff's calls."""
 
-from .api import (
-    Api,
+from comanda.actors.domain.messages import (
+    ClientSettings,
     JoinAnswer,
     MenuAnswer,
     MenuEntry,
@@ -10,6 +10,8 @@ from .api import (
     RestaurantInfo,
     TableInfo,
 )
+
+from .api import Api
 from .cart_store import CartStore, OrderUnderWay
 from .connection import TableConnection, open_table, resume_table
 from .errors import (
@@ -38,7 +40,7 @@ from .facts import (
 )
 from .happenings import Happenings
 from .retry import AutoRetry, RetryPlan, plan_retry
-from .settings import ClientLimits, ClientSettings
+from .settings import ClientLimits
 from .staff import StaffClient
 from .surroundings import Surroundings
 

@@ -1,7 +1,6 @@
-"""The HTTP calls of the protocol, and the shapes of their answers."""
+"""The HTTP calls of the protocol."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 from types import TracebackType
 from typing import NamedTuple, Self, TypeVar
 from urllib.parse import quote
@@ -11,78 +10,14 @@ import msgspec
 import trio
 from msgspec import Struct
 
-from comanda.actors.domain.messages import CartSnapshot, OrderRecord
+from comanda.actors.domain.messages import CartSnapshot, JoinAnswer, MenuAnswer, OrderList
 
 from .errors import ApiError
 from .link import retry_after_seconds
-from .settings import ClientLimits, ClientSettings
+from .settings import ClientLimits
 from .surroundings import REAL, Surroundings
 
 Answer = TypeVar("Answer")
-
-
-class RestaurantInfo(Struct, frozen=True):
-    """Where the table stands. `minor_digits` is the currency's number of decimals."""
-
-    id: int
-    name: str
-    currency: str
-    minor_digits: int
-
-
-class TableInfo(Struct, frozen=True):
-    """The table: the code of its QR and what people call it."""
-
-    code: str
-    label: str
-
-
-class JoinAnswer(Struct, frozen=True):
-    """A seat at the table. `member_token` opens this session's websocket and calls, nothing else."""
-
-    session_pid: str
-    member_id: str
-    member_token: str
-    ws_url: str
-    restaurant: RestaurantInfo
-    table: TableInfo
-    settings: ClientSettings = ClientSettings()
-
-
-class MenuEntry(Struct, frozen=True):
-    """One dish or drink as guests read it."""
-
-    menu_item_id: int
-    name: str
-    description: str
-    price: Decimal
-    available: bool
-
-
-class MenuSection(Struct, frozen=True):
-    """Items under one heading."""
-
-    name: str
-    items: tuple[MenuEntry, ...]
-
-
-class MenuAnswer(Struct, frozen=True):
-    """What a restaurant sells."""
-
-    restaurant_id: int
-    sections: tuple[MenuSection, ...]
-
-    @property
-    def items(self) -> tuple[MenuEntry, ...]:
-        """All items, in the order in which they are shown."""
-        return tuple(item for section in self.sections for item in section.items)
-
-
-class OrderList(Struct, frozen=True):
-    """Orders, newest first, and the cursor of the next page (None: no more)."""
-
-    orders: tuple[OrderRecord, ...]
-    next: str | None = None
 
 
 class _Problem(Struct):

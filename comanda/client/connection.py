@@ -6,15 +6,25 @@ from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 import trio
 
-from comanda.actors.domain.messages import Ack, CartCommand, CartSnapshot, ResolveNow
+from comanda.actors.domain.messages import (
+    Ack,
+    CartCommand,
+    CartSnapshot,
+    ClientSettings,
+    MenuAnswer,
+    OrderList,
+    ResolveNow,
+    RestaurantInfo,
+    TableInfo,
+)
 
-from .api import Api, MenuAnswer, OrderList, RestaurantInfo, TableInfo
+from .api import Api
 from .cart_store import CartStore
 from .engine import Engine, Seat
 from .errors import TableClosed
 from .happenings import Happenings
 from .retry import RetryPlan
-from .settings import ClientLimits, ClientSettings
+from .settings import ClientLimits
 from .surroundings import REAL, Surroundings
 
 

@@ -12,16 +12,20 @@ from comanda.actors.domain.messages import (
     BadMessage,
     CartCommand,
     CartSnapshot,
+    ClientSettings,
     Error,
+    OrderList,
     PlaceOrder,
     Pong,
+    RestaurantInfo,
     ServerClosing,
+    TableInfo,
     Told,
     decode_command,
     encode,
 )
 
-from .api import Api, OrderList, RestaurantInfo, TableInfo
+from .api import Api
 from .cart_store import CartStore
 from .commands import Command, Commands
 from .errors import (
@@ -37,7 +41,7 @@ from .happenings import Feed
 from .link import Link, LinkEnd
 from .order_watch import OrderWatch
 from .reconnector import Reconnector
-from .settings import ClientLimits, ClientSettings
+from .settings import ClientLimits
 from .surroundings import Surroundings
 
 UNAUTHORIZED = 401

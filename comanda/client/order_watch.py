@@ -4,11 +4,12 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
+from comanda.actors.domain.messages import ClientSettings
+
 from .cart_store import CartStore
 from .errors import ClientError
 from .facts import Happening, OrderTimedOut, RetryCancelled, RetryScheduled
 from .retry import AutoRetry, RetryPlan
-from .settings import ClientSettings
 from .surroundings import Surroundings
 
 

@@ -9,13 +9,13 @@ from urllib.parse import quote, urlsplit
 import httpx
 import trio
 
-from comanda.actors.domain.messages import Ack, CartSnapshot, Error, Pong, Told
+from comanda.actors.domain.messages import Ack, CartSnapshot, ClientSettings, Error, Pong, Told
 
 from .connection import TableConnection, open_table, resume_table
 from .facts import Happening
 from .happenings import Happenings
 from .link import Link, LinkEnd, run_link
-from .settings import ClientLimits, ClientSettings
+from .settings import ClientLimits
 from .surroundings import REAL, Surroundings, open_tcp
 
 ANSWER_SECONDS = 10.0

@@ -5,10 +5,12 @@ from typing import Protocol
 
 import trio
 
+from comanda.actors.domain.messages import ClientSettings
+
 from .backoff import reconnect_delay
 from .facts import ConnectionLost, Happening, Reconnecting
 from .link import LinkEnd, LinkOwner, run_link
-from .settings import ClientLimits, ClientSettings
+from .settings import ClientLimits
 from .surroundings import Surroundings
 
 FINAL_CODES = frozenset({1008, 4401, 4404, 4410})

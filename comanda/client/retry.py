@@ -4,10 +4,9 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from comanda.actors.domain.messages import LastOrder
+from comanda.actors.domain.messages import ClientSettings, LastOrder
 
 from .cart_store import CartStore
-from .settings import ClientSettings
 
 
 class RetryPlan(Struct, frozen=True):

@@ -1,25 +1,6 @@
-"""The settings that the server gives its clients, and the client's own limits."""
+"""The client's own limits."""
 
 from msgspec import Struct
-
-
-class ClientSettings(Struct, frozen=True):
-    """From the join answer; the defaults are the specification's (section 7). Unknown fields are ignored."""
-
-    order_timeout_seconds: float = 10.0
-    """From sending `place_order` until the member is told that it takes long."""
-
-    reconnect_timeout_seconds: float = 5.0
-    """One attempt to connect, handshake and join, is given up after it."""
-
-    poll_interval_seconds: float = 2.0
-    """Between two reads of the cart snapshot while cut off with an order pending."""
-
-    retry_limit: int = 3
-    """Automatic retries of an order that failed."""
-
-    retry_delay_seconds: float = 2.0
-    """Before the first automatic retry; each further one waits twice as long."""
 
 
 class ClientLimits(Struct, frozen=True):

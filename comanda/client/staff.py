@@ -3,9 +3,9 @@
 from types import TracebackType
 from typing import Literal, Self
 
-from comanda.actors.domain.messages import OrderRecord, OrderStateName
+from comanda.actors.domain.messages import MenuAnswer, OrderList, OrderRecord, OrderStateName
 
-from .api import Api, MenuAnswer, OrderList
+from .api import Api
 from .settings import ClientLimits
 from .surroundings import REAL, Surroundings
 

@@ -8,7 +8,9 @@ import httpx
 import trio
 from msgspec import Struct
 
-from .api import Api, RestaurantInfo
+from comanda.actors.domain.messages import RestaurantInfo
+
+from .api import Api
 from .connection import TableConnection, open_table
 from .errors import ApiError, ClientError
 

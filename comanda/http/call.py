@@ -87,7 +87,7 @@ class Call:
             if self.front.staff.is_staff(token):
                 raise Refused("forbidden", "This is for the table's members") from error
             raise Refused("unauthorized", "The token is not valid") from error
-        found = await self.front.find_session(session_pid)
+        found = await self.front.find_session(session_pid, member.key)
         if found is None:
             raise Refused("not_found", "There is no such session")
         key, is_open = found

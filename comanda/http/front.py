@@ -3,9 +3,7 @@
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-import trio
-from msgspec import Struct
-
+from comanda.actors.domain.messages import ClientSettings
 from comanda.actors.house import House
 from comanda.actors.ports import SessionKey
 
@@ -15,16 +13,6 @@ from .metrics import Metrics
 
 MAX_PID_CHARACTERS = 64
 """Longer is no session id of ours; storage need not be asked."""
-
-
-class ClientSettings(Struct, frozen=True):
-    """The specification's section 7 as a client gets it with its join. Times are in seconds."""
-
-    order_timeout_seconds: float = 10.0
-    reconnect_timeout_seconds: float = 5.0
-    poll_interval_seconds: float = 2.0
-    retry_limit: int = 3
-    retry_delay_seconds: float = 2.0
 
 
 @dataclass
@@ -42,8 +30,6 @@ class Front:
     draining: bool = False
 
     def __post_init__(self) -> None:
-        # The house takes over the menu that a change leaves; of two at once the older must not be last.
-        self.menu_changes = trio.Lock()
         self.requests = AddressBuckets(self.limits.requests_a_second, self.limits.request_burst)
         self.joins = AddressBuckets(self.limits.joins_a_minute / 60, self.limits.join_burst)
         self.connections = AddressCounts(self.limits.connections)
@@ -61,11 +47,13 @@ class Front:
             ours.add(f"{parts.scheme}://{parts.netloc}")
         return origin.lower() in {one.lower().rstrip("/") for one in ours}
 
-    async def find_session(self, session_pid: str) -> tuple[SessionKey, bool] | None:
-        """A session's key and whether it is open; None where there is none.
+    async def find_session(
+        self, session_pid: str, likely: SessionKey | None = None
+    ) -> tuple[SessionKey, bool] | None:
+        """A session's key and whether it is open; None where there is none. As `House.find_session`.
 
         Raises `StorageUnavailable`.
         """
         if not 0 < len(session_pid) <= MAX_PID_CHARACTERS or not session_pid.isascii():
             return None
-        return await self.house.store.find_session(session_pid)
+        return await self.house.find_session(session_pid, likely)

@@ -4,19 +4,27 @@ import functools
 import hashlib
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, get_args
+from typing import Any, get_args
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Struct
 from quart import Response
 
 from comanda.actors.domain.menu import Menu
 from comanda.actors.domain.messages import (
     CartSnapshot,
-    MemberName,
-    OrderRecord,
+    JoinAnswer,
+    JoinBody,
+    MenuAnswer,
+    MenuEntry,
+    MenuItemPatch,
+    MenuSection,
+    OrderList,
     OrderStateName,
     Rejection,
+    RestaurantInfo,
+    TableAnswer,
+    TableInfo,
 )
 from comanda.actors.domain.money import MoneyOutOfRange, to_major, to_minor
 from comanda.actors.ports import StorageUnavailable
@@ -24,7 +32,7 @@ from comanda.actors.ports import StorageUnavailable
 from .auth import MemberPass
 from .call import Call
 from .endpoints import Endpoint
-from .front import ClientSettings, Front
+from .front import Front
 from .metrics import METRICS_TYPE
 from .openapi import openapi_document
 from .problems import Refused, bare_response
@@ -32,87 +40,6 @@ from .problems import Refused, bare_response
 PAGE_DEFAULT = 50
 PAGE_MOST = 200
 ORDER_STATES: frozenset[str] = frozenset(get_args(OrderStateName))
-
-
-class JoinBody(Struct, frozen=True):
-    """Who sits down."""
-
-    name: MemberName
-
-
-class RestaurantInfo(Struct, frozen=True):
-    """A restaurant, as its guests' phones need it."""
-
-    id: int
-    name: str
-    currency: str
-    minor_digits: int
-
-
-class TableInfo(Struct, frozen=True):
-    """The table at which a member sits."""
-
-    code: str
-    label: str
-
-
-class TableAnswer(Struct, frozen=True):
-    """A table before one sits down. `session_open`: a party is at it, whom one would join."""
-
-    code: str
-    label: str
-    restaurant: RestaurantInfo
-    session_open: bool
-
-
-class JoinAnswer(Struct, frozen=True):
-    """What a new member needs for everything that follows."""
-
-    session_pid: str
-    member_id: str
-    member_token: str
-    ws_url: str
-    restaurant: RestaurantInfo
-    table: TableInfo
-    settings: ClientSettings
-
-
-class MenuEntry(Struct, frozen=True):
-    """An item as guests read it."""
-
-    menu_item_id: int
-    name: str
-    description: str
-    price: Decimal
-    available: bool
-
-
-class MenuSection(Struct, frozen=True):
-    """Items under one heading."""
-
-    name: str
-    items: tuple[MenuEntry, ...]
-
-
-class MenuAnswer(Struct, frozen=True):
-    """A restaurant's menu."""
-
-    restaurant_id: int
-    sections: tuple[MenuSection, ...]
-
-
-class OrderList(Struct, frozen=True):
-    """Orders, newest first; `next` is the cursor of the next page."""
-
-    orders: tuple[OrderRecord, ...]
-    next: str | None
-
-
-class MenuItemPatch(Struct, frozen=True):
-    """A change of an item: either member, or both."""
-
-    available: bool | UnsetType = UNSET
-    price: Annotated[float, Meta(ge=0)] | UnsetType = UNSET
 
 
 class Health(Struct, frozen=True):
@@ -239,13 +166,12 @@ async def patch_menu_item(
         price = None if body.price is UNSET else to_minor(Decimal(repr(body.price)), digits)
     except MoneyOutOfRange as error:
         raise Refused("bad_message", f"The price cannot be used: {error}") from error
-    async with call.front.menu_changes:
-        item = await call.front.house.change_menu_item(
-            restaurant_id,
-            menu_item_id,
-            available=None if body.available is UNSET else body.available,
-            price_minor=price,
-        )
+    item = await call.front.house.change_menu_item(
+        restaurant_id,
+        menu_item_id,
+        available=None if body.available is UNSET else body.available,
+        price_minor=price,
+    )
     if item is None:
         raise Refused("not_found", "There is no such menu item")
     return MenuEntry(

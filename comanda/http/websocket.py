@@ -1,11 +1,17 @@
 """`GET /ws/sessions/{session_pid}`: the handshake's checks, the join, and the connection's life."""
 
+from contextlib import suppress
 from typing import Any
 
 import trio
 from quart import Response, websocket
 
-from comanda.actors.dining_session import CLOSE_RESTARTING, REJOIN_AFTER_SECONDS, Seated, Sit
+from comanda.actors.dining_session import (
+    CLOSE_RESTARTING,
+    REJOIN_AFTER_SECONDS,
+    Message,
+    Seated,
+)
 from comanda.actors.domain.messages import (
     BadMessage,
     Error,
@@ -14,8 +20,8 @@ from comanda.actors.domain.messages import (
     ServerClosing,
     decode_command,
 )
-from comanda.actors.ports import NoSuchSession, StorageUnavailable
-from comanda.runtime import AskTimeout, Envelope, RuntimeRefusal
+from comanda.actors.ports import NoSuchSession, SessionKey, StorageUnavailable
+from comanda.runtime import Ref, RuntimeRefusal
 
 from .auth import BadToken, MemberPass
 from .connection import CLOSE_FAILED, CLOSE_POLICY, MemberConnection
@@ -39,47 +45,6 @@ class _Outlet:
     def __init__(self, socket: MemberSocket) -> None:
         self.send = socket.send_frame
         self.close = socket.close
-
-
-class _SeatSlot:
-    """Where the table's answer to a `Sit` goes. A seat for somebody who has gone is given back at once:
-    nobody else would ever give it back."""
-
-    __slots__ = ("_abandoned", "_answer", "_answered")
-
-    def __init__(self) -> None:
-        self._answered = trio.Event()
-        self._answer: object = None
-        self._abandoned = False
-
-    def resolve(self, value: object) -> None:
-        self._answer = value
-        self._answered.set()
-        if self._abandoned:
-            self._give_back()
-
-    def fail(self, error: Exception) -> None:
-        self._answer = error
-        self._answered.set()
-
-    async def answer(self, timeout_seconds: float) -> Seated | Rejection:
-        """The answer. Raises what the runtime refuses with; `AskTimeout` when none comes in time."""
-        try:
-            with trio.move_on_after(timeout_seconds):
-                await self._answered.wait()
-                if isinstance(self._answer, Exception):
-                    raise self._answer
-                assert isinstance(self._answer, Seated | Rejection)
-                return self._answer
-            raise AskTimeout("The table has not answered in time.")
-        except BaseException:
-            self._abandoned = True
-            self._give_back()
-            raise
-
-    def _give_back(self) -> None:
-        if isinstance(self._answer, Seated):
-            self._answer.seat.leave()
 
 
 class _Closed(Exception):
@@ -116,8 +81,10 @@ class _Early:
         await self._first.wait()
         return self._texts[0]
 
-    def rest(self) -> list[str]:
-        return self._texts[1:]
+    def take_rest(self) -> list[str]:
+        """What came behind the join; kept no longer."""
+        rest, self._texts = self._texts[1:], []
+        return rest
 
 
 async def serve_member(front: Front, session_pid: str) -> Response | None:
@@ -154,31 +121,12 @@ async def _attend(front: Front, session_pid: str) -> None:
     front.metrics.connections.inc()
     try:
         member = await _member_of(front, session_pid, early)
-        seated = await _sit(front, member, socket)
-        if isinstance(seated, Rejection):
-            raise _Closed(*_CLOSE_FOR.get(seated.code, (CLOSE_NO_TOKEN, seated.message)))
+        ref, seated = await _sit(front, member, socket)
     except _Closed as closed:
         socket.close(closed.code, closed.reason)
         await socket.wait_closed()
         return
-    except NoSuchSession:
-        socket.close(CLOSE_UNKNOWN_SESSION, "There is no such session")
-        await socket.wait_closed()
-        return
-    except (RuntimeRefusal, StorageUnavailable) as error:
-        if front.draining:
-            closing = ServerClosing(REJOIN_AFTER_SECONDS, front.house.clock.now())
-            socket.send_frame(frame(closing))
-            socket.close(CLOSE_RESTARTING, "The server is restarting; join again")
-            await socket.wait_closed()
-            return
-        code = refusal_code(error)
-        socket.send_frame(frame(Error(code, REFUSED_BY_THE_HOUSE[code])))
-        socket.close(CLOSE_FAILED, "The table cannot be opened now; join again")
-        await socket.wait_closed()
-        return
     try:
-        ref = await front.house.ref(member.key)
         connection = MemberConnection(
             socket,
             member.member_id,
@@ -188,23 +136,36 @@ async def _attend(front: Front, session_pid: str) -> None:
             metrics=front.metrics,
             draining=lambda: front.draining,
         )
-        for text in early.rest():
-            connection.hear(text)
+        for text in early.take_rest():
+            if not socket.closed:
+                connection.hear(text)
         socket.on_text = connection.hear
         await socket.wait_closed()
     finally:
         seated.seat.leave()
 
 
-async def _sit(front: Front, member: MemberPass, socket: MemberSocket) -> Seated | Rejection:
+async def _sit(
+    front: Front, member: MemberPass, socket: MemberSocket
+) -> tuple[Ref[Message], Seated]:
     """Register the connection with its table; the snapshot goes out in the same step.
 
-    When cancelled (the guest has gone) the seat is given back as soon as the table gives it.
+    Raises `_Closed`.
     """
-    ref = await front.house.ref(member.key)
-    slot = _SeatSlot()
-    ref.send(Envelope(Sit(member.member_id, _Outlet(socket)), slot))
-    return await slot.answer(front.house.limits.ask_timeout_seconds)
+    try:
+        ref, seated = await front.house.sit(member.key, member.member_id, _Outlet(socket))
+    except NoSuchSession as error:
+        raise _Closed(CLOSE_UNKNOWN_SESSION, "There is no such session") from error
+    except (RuntimeRefusal, StorageUnavailable) as error:
+        if front.draining:
+            socket.send_frame(frame(ServerClosing(REJOIN_AFTER_SECONDS, front.house.clock.now())))
+            raise _Closed(CLOSE_RESTARTING, "The server is restarting; join again") from error
+        code = refusal_code(error)
+        socket.send_frame(frame(Error(code, REFUSED_BY_THE_HOUSE[code])))
+        raise _Closed(CLOSE_FAILED, "The table cannot be opened now; join again") from error
+    if isinstance(seated, Rejection):
+        raise _Closed(*_CLOSE_FOR.get(seated.code, (CLOSE_NO_TOKEN, seated.message)))
+    return ref, seated
 
 
 _CLOSE_FOR = {
@@ -226,15 +187,25 @@ async def _member_of(front: Front, session_pid: str, early: _Early) -> MemberPas
         raise _Closed(CLOSE_NO_TOKEN, "The first frame must be a join") from error
     if not isinstance(join, Join):
         raise _Closed(CLOSE_NO_TOKEN, "The first frame must be a join")
-    found = await front.find_session(session_pid)
+    member = None
+    with suppress(BadToken):
+        member = front.members.read(join.token)
+    found = await _find(front, session_pid, member)
     if found is None:
         raise _Closed(CLOSE_UNKNOWN_SESSION, "There is no such session")
-    try:
-        member = front.members.read(join.token)
-    except BadToken as error:
-        raise _Closed(CLOSE_NO_TOKEN, "The token is not valid") from error
+    if member is None:
+        raise _Closed(CLOSE_NO_TOKEN, "The token is not valid")
     if member.key != found[0]:
         raise _Closed(CLOSE_NO_TOKEN, "The token is for another session")
     if not found[1]:
         raise _Closed(CLOSE_SESSION_CLOSED, "This table's session is closed")
     return member
+
+
+async def _find(
+    front: Front, session_pid: str, member: MemberPass | None
+) -> tuple[SessionKey, bool] | None:
+    try:
+        return await front.find_session(session_pid, None if member is None else member.key)
+    except StorageUnavailable as error:
+        raise _Closed(CLOSE_FAILED, "The table cannot be opened now; join again") from error

@@ -123,7 +123,7 @@ class Phone:
         self._changed = trio.Event()
 
     async def sit(self) -> "Phone":
-        seated = await self.house.sit(self.key, self.member_id, self)
+        self.ref, seated = await self.house.sit(self.key, self.member_id, self)
         assert isinstance(seated, Seated), seated
         self.seat = seated.seat
         return self
@@ -150,7 +150,7 @@ class Phone:
         ]
 
     async def ask(self, command: CartCommand) -> Answer:
-        ref = await self.house.ref(self.key)
+        ref = await self.house.registry.ref(self.key)
         answer = await ref.ask(ByMember(self.member_id, command), timeout_seconds=60)
         assert isinstance(answer, tuple)
         return answer

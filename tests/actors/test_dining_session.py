@@ -470,7 +470,7 @@ async def test_a_fifth_connection_of_a_member_finds_no_seat(autojump_clock: Mock
         (ana,) = await sit_down(house, "Ana")
         for _ in range(3):
             await ana.sit()
-        refused = await house.sit(ana.key, ana.member_id, ana)
+        _, refused = await house.sit(ana.key, ana.member_id, ana)
         assert refused.code == "rate_limited"  # type: ignore[union-attr]
 
 

@@ -13,9 +13,8 @@ import pytest
 
 from comanda.actors import audience, dining_session
 from comanda.actors.domain import messages, money, session
-from comanda.actors.domain.messages import encode
+from comanda.actors.domain.messages import ClientSettings, encode
 from comanda.actors.house import HouseLimits
-from comanda.client import settings as client_settings
 from comanda.config import Settings
 from comanda.http import (
     call,
@@ -25,7 +24,6 @@ from comanda.http import (
     routes,
 )
 from comanda.http.endpoints import Endpoint
-from comanda.http.front import ClientSettings
 from comanda.http.limits import FrontLimits
 from comanda.http.openapi import openapi_path
 from comanda.http.problems import STATUSES, Problem
@@ -240,4 +238,3 @@ def test_the_client_settings_are_those_of_the_code() -> None:
         for row in PAGE.section("What a client does").table
     }
     assert on_page == msgspec.structs.asdict(ClientSettings())
-    assert on_page == msgspec.structs.asdict(client_settings.ClientSettings())

@@ -1,0 +1,114 @@
+"""Bodies of HTTP requests and answers, the same for the server and its clients."""
+
+from decimal import Decimal
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from .shapes import OrderRecord
+from .vocabulary import MemberName
+
+
+class ClientSettings(Struct, frozen=True):
+    """The specification's section 7 as a phone gets it with its join. Times are in seconds."""
+
+    order_timeout_seconds: float = 10.0
+    """From sending `place_order` until the member is told that it takes long."""
+
+    reconnect_timeout_seconds: float = 5.0
+    """One attempt to connect, handshake and join, is given up after it."""
+
+    poll_interval_seconds: float = 2.0
+    """Between two reads of the cart snapshot while cut off with an order pending."""
+
+    retry_limit: int = 3
+    """Automatic retries of an order that failed."""
+
+    retry_delay_seconds: float = 2.0
+    """Before the first automatic retry; each further one waits twice as long."""
+
+
+class JoinBody(Struct, frozen=True):
+    """Who sits down."""
+
+    name: MemberName
+
+
+class RestaurantInfo(Struct, frozen=True):
+    """A restaurant, as its guests' phones need it. `minor_digits` is the currency's number of decimals."""
+
+    id: int
+    name: str
+    currency: str
+    minor_digits: int
+
+
+class TableInfo(Struct, frozen=True):
+    """A table: the code of its QR and what people call it."""
+
+    code: str
+    label: str
+
+
+class TableAnswer(Struct, frozen=True):
+    """A table before one sits down. `session_open`: a party is at it, whom one would join."""
+
+    code: str
+    label: str
+    restaurant: RestaurantInfo
+    session_open: bool
+
+
+class JoinAnswer(Struct, frozen=True):
+    """A seat at the table. `member_token` opens this session's websocket and calls, nothing else."""
+
+    session_pid: str
+    member_id: str
+    member_token: str
+    ws_url: str
+    restaurant: RestaurantInfo
+    table: TableInfo
+    settings: ClientSettings = ClientSettings()
+
+
+class MenuEntry(Struct, frozen=True):
+    """One dish or drink as guests read it."""
+
+    menu_item_id: int
+    name: str
+    description: str
+    price: Decimal
+    available: bool
+
+
+class MenuSection(Struct, frozen=True):
+    """Items under one heading."""
+
+    name: str
+    items: tuple[MenuEntry, ...]
+
+
+class MenuAnswer(Struct, frozen=True):
+    """What a restaurant sells."""
+
+    restaurant_id: int
+    sections: tuple[MenuSection, ...]
+
+    @property
+    def items(self) -> tuple[MenuEntry, ...]:
+        """All items, in the order in which they are shown."""
+        return tuple(item for section in self.sections for item in section.items)
+
+
+class OrderList(Struct, frozen=True):
+    """Orders, newest first, and the cursor of the next page (None: no more)."""
+
+    orders: tuple[OrderRecord, ...]
+    next: str | None = None
+
+
+class MenuItemPatch(Struct, frozen=True):
+    """A change of an item: either member, or both."""
+
+    available: bool | UnsetType = UNSET
+    price: Annotated[float, Meta(ge=0)] | UnsetType = UNSET

@@ -1,5 +1,6 @@
 """A table at which an example session can be played without troubling anybody."""
 
+import random
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from urllib.parse import quote, urlsplit
@@ -8,13 +9,18 @@ import httpx
 import trio
 from msgspec import Struct
 
-from comanda.actors.domain.messages import RestaurantInfo
+from comanda.actors.domain.messages import RestaurantInfo, TableAnswer
 
 from .api import Api
 from .connection import TableConnection, open_table
 from .errors import ApiError, ClientError
 
 DEMO_TABLE = "demo-{number}"
+ROUNDS = 4
+"""How often all demo tables are looked at before they count as taken."""
+
+BETWEEN_ROUNDS_SECONDS = (0.1, 0.6)
+
 MAX_DEMO_TABLES = 1000
 SCOUT = "comanda play"
 """The name under which an open table is looked at."""
@@ -34,13 +40,6 @@ class ChosenTable(Struct, frozen=True):
     label: str
     restaurant: RestaurantInfo
     menu: dict[int, str]
-
-
-class _TableAnswer(Struct, frozen=True):
-    code: str
-    label: str
-    restaurant: RestaurantInfo
-    session_open: bool
 
 
 @asynccontextmanager
@@ -87,7 +86,7 @@ def trouble_in_words(server_url: str) -> Iterator[None]:
         raise PlayImpossible(f"{server_url} cannot be reached: {why}") from error
 
 
-async def _wished_table(server_url: str, api: Api, code: str) -> _TableAnswer:
+async def _wished_table(server_url: str, api: Api, code: str) -> TableAnswer:
     table = await _look(api, code)
     if table is None:
         raise PlayImpossible(f"{server_url} has no table {code!r}")
@@ -101,8 +100,8 @@ async def _wished_table(server_url: str, api: Api, code: str) -> _TableAnswer:
 
 async def _demo_table(
     server_url: str, api: Api, members: int, holding: AsyncExitStack
-) -> _TableAnswer:
-    tables: list[_TableAnswer] = []
+) -> TableAnswer:
+    tables: list[TableAnswer] = []
     for number in range(1, MAX_DEMO_TABLES + 1):
         table = await _look(api, DEMO_TABLE.format(number=number))
         if table is None:
@@ -114,20 +113,23 @@ async def _demo_table(
             return table
     if not tables:
         raise PlayImpossible(f"{server_url} has no demo tables; give a table with --table CODE")
-    for table in tables:
-        if table.session_open and not await _sit_down(
-            server_url, table, lambda scout: _why_not(scout, members), holding
-        ):
-            return table
+    for _ in range(ROUNDS):
+        for table in tables:
+            if not await _sit_down(
+                server_url, table, lambda scout: _why_not(scout, members), holding
+            ):
+                return table
+        # Of two plays that came to a table together both have left: come back at different times.
+        await trio.sleep(random.uniform(*BETWEEN_ROUNDS_SECONDS))
     raise PlayImpossible(
         f"a party is at each of the {len(tables)} demo tables of {server_url}; give another table "
         "with --table CODE, or set COMANDA_STAFF_TOKEN so that tables are closed after a play"
     )
 
 
-async def _look(api: Api, code: str) -> _TableAnswer | None:
+async def _look(api: Api, code: str) -> TableAnswer | None:
     try:
-        return await api.call("GET", f"/api/tables/{quote(code, safe='')}", _TableAnswer)
+        return await api.call("GET", f"/api/tables/{quote(code, safe='')}", TableAnswer)
     except ApiError as error:
         if error.status == httpx.codes.NOT_FOUND:
             return None
@@ -136,7 +138,7 @@ async def _look(api: Api, code: str) -> _TableAnswer | None:
 
 async def _sit_down(
     server_url: str,
-    table: _TableAnswer,
+    table: TableAnswer,
     objection: Callable[[TableConnection], str],
     holding: AsyncExitStack,
 ) -> str:

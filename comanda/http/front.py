@@ -1,18 +1,26 @@
 """What the front's routes share: the house, the tokens, the limits, the settings told to clients."""
 
+import math
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+import trio
+
 from comanda.actors.domain.messages import ClientSettings
 from comanda.actors.house import House
-from comanda.actors.ports import SessionKey
+from comanda.actors.ports import SessionKey, StorageUnavailable
 
 from .auth import MemberTokens, StaffTokens
 from .limits import AddressBuckets, AddressCounts, FrontLimits
+from .menu_pages import MenuPages
 from .metrics import Metrics
 
 MAX_PID_CHARACTERS = 64
 """Longer is no session id of ours; storage need not be asked."""
+
+
+READY_SECONDS = 1.0
+"""An answer of `is_ready` holds so long: a probe writes, and anybody may ask."""
 
 
 @dataclass
@@ -30,6 +38,10 @@ class Front:
     draining: bool = False
 
     def __post_init__(self) -> None:
+        self.menu_pages = MenuPages()
+        self._readiness = trio.Lock()
+        self._ready = False
+        self._ready_until = -math.inf
         self.requests = AddressBuckets(self.limits.requests_a_second, self.limits.request_burst)
         self.joins = AddressBuckets(self.limits.joins_a_minute / 60, self.limits.join_burst)
         self.connections = AddressCounts(self.limits.connections)
@@ -57,3 +69,18 @@ class Front:
         if not 0 < len(session_pid) <= MAX_PID_CHARACTERS or not session_pid.isascii():
             return None
         return await self.house.find_session(session_pid, likely)
+
+    async def is_ready(self) -> bool:
+        """Whether storage can write. Asked of storage at most once in `READY_SECONDS`, whoever asks.
+
+        Cancelling one who asks leaves the others to ask again.
+        """
+        async with self._readiness:
+            if trio.current_time() >= self._ready_until:
+                self._ready = True
+                try:
+                    await self.house.store.probe()
+                except StorageUnavailable:
+                    self._ready = False
+                self._ready_until = trio.current_time() + READY_SECONDS
+            return self._ready

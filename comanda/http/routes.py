@@ -1,7 +1,6 @@
 """What each HTTP endpoint does. Bodies and answers are msgspec types; refusals are problems."""
 
 import functools
-import hashlib
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, get_args
@@ -10,7 +9,6 @@ import msgspec
 from msgspec import UNSET, Struct
 from quart import Response
 
-from comanda.actors.domain.menu import Menu
 from comanda.actors.domain.messages import (
     CartSnapshot,
     JoinAnswer,
@@ -18,7 +16,6 @@ from comanda.actors.domain.messages import (
     MenuAnswer,
     MenuEntry,
     MenuItemPatch,
-    MenuSection,
     OrderList,
     OrderStateName,
     Rejection,
@@ -27,7 +24,7 @@ from comanda.actors.domain.messages import (
     TableInfo,
 )
 from comanda.actors.domain.money import MoneyOutOfRange, to_major, to_minor
-from comanda.actors.ports import StorageUnavailable
+from comanda.actors.domain.text import plain
 
 from .auth import MemberPass
 from .call import Call
@@ -67,7 +64,7 @@ async def join_table(call: Call, body: JoinBody, table_code: str) -> JoinAnswer:
     """Sit down at a table: opens its session when none is open, else joins it."""
     front = call.front
     call.limit(front.joins)
-    name = " ".join(body.name.split())
+    name = " ".join(plain(body.name).split())
     if not name:
         raise Refused("bad_message", "A name is 1 to 40 characters")
     if front.draining:
@@ -96,8 +93,7 @@ async def get_menu(call: Call, restaurant_id: int) -> Response:
     restaurant = call.front.house.book.restaurant(restaurant_id)
     if restaurant is None:
         raise Refused("not_found", "There is no such restaurant")
-    body = msgspec.json.Encoder(decimal_format="number").encode(_menu_answer(restaurant.menu))
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    body, etag = call.front.menu_pages.page(restaurant.menu)
     headers = {"ETag": etag, "Cache-Control": "no-cache"}
     if call.if_none_match(etag):
         return bare_response(304, headers)
@@ -192,10 +188,8 @@ async def readyz(call: Call) -> Health:
     """The server takes traffic: it is not draining and storage can write."""
     if call.front.draining:
         raise Refused("too_busy", "The server is restarting")
-    try:
-        await call.front.house.store.probe()
-    except StorageUnavailable as error:
-        raise Refused("storage_unavailable", "Storage does not answer") from error
+    if not await call.front.is_ready():
+        raise Refused("storage_unavailable", "Storage does not answer")
     return Health("ready", call.front.house.clock.now())
 
 
@@ -219,19 +213,6 @@ def _restaurant_info(front: Front, restaurant_id: int) -> RestaurantInfo:
     assert restaurant is not None
     menu = restaurant.menu
     return RestaurantInfo(restaurant_id, restaurant.name, menu.currency, menu.minor_digits)
-
-
-def _menu_answer(menu: Menu) -> MenuAnswer:
-    sections: dict[str, list[MenuEntry]] = {}
-    for item in menu.items.values():
-        price = to_major(item.price_minor, menu.minor_digits)
-        sections.setdefault(item.section, []).append(
-            MenuEntry(item.menu_item_id, item.name, item.description, price, item.available)
-        )
-    return MenuAnswer(
-        menu.restaurant_id,
-        tuple(MenuSection(name, tuple(items)) for name, items in sections.items()),
-    )
 
 
 _BUSY = ("rate_limited", "too_busy", "storage_unavailable")

@@ -19,6 +19,7 @@ from .messages import (
 )
 from .money import to_major
 from .session import MAX_LINES_EVER, Session
+from .text import plain
 
 EditCommand = AddItem | UpdateItem | RemoveItem | ClearCart
 
@@ -62,7 +63,7 @@ def _add_item(
         name=item.name,
         price_minor=item.price_minor,
         qty=command.qty,
-        note=command.note,
+        note=plain(command.note),
         state="pending",
         available=True,
         added_by=member_id,
@@ -83,7 +84,7 @@ def _update_item(
     if command.qty is not UNSET:
         line = replace(line, qty=command.qty)
     if command.note is not UNSET:
-        line = replace(line, note=command.note)
+        line = replace(line, note=plain(command.note))
         if not _notes_fit(session, line):
             return refuse("cart_full", "The cart's notes are too long together")
     return _edited(session, member_id, context, (line,))

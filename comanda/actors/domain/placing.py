@@ -12,6 +12,7 @@ from .messages import CartLocked, PlaceOrder, SeenItem, encode
 from .money import MoneyOutOfRange, to_major, to_minor
 from .order import Order, OrderLine, PosBody, PosLine, order_id_for
 from .session import MAX_IN_DOUBT, Session
+from .text import plain
 
 
 def place_order(
@@ -69,7 +70,7 @@ def place_order(
 
 
 def _saw_the_cart(session: Session, seen: tuple[SeenItem, ...]) -> bool:
-    saw = {item.public_id: (item.menu_item_id, item.qty, item.note) for item in seen}
+    saw = {item.public_id: (item.menu_item_id, item.qty, plain(item.note)) for item in seen}
     has = {
         line.public_id: (line.menu_item_id, line.qty, line.note) for line in session.lines.values()
     }
@@ -104,7 +105,7 @@ def _prepare(
         total_minor=session.total_minor,
         currency=session.currency,
         minor_digits=session.minor_digits,
-        special_instructions=command.special_instructions,
+        special_instructions=plain(command.special_instructions),
         payload=b"",
     )
     return replace(order, payload=encode(_pos_body(order)))

@@ -35,7 +35,7 @@ class JoinBody(Struct, frozen=True):
 
 
 class RestaurantInfo(Struct, frozen=True):
-    """A restaurant, as its guests' phones need it. `minor_digits` is the currency's number of decimals."""
+    """A restaurant, as its guests' phones need it. `minor_digits`: how many follow the point."""
 
     id: int
     name: str

@@ -13,15 +13,13 @@ MAX_NAME_CHARACTERS = 40
 MAX_SENTENCE_CHARACTERS = 200
 """What is wrong with a message; the decoder may quote the message itself."""
 
-_PLAIN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"  # no control characters but tab and line ends
-
-RequestId = Annotated[str, Meta(min_length=1, max_length=64, pattern=_PLAIN)]
+RequestId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
 PublicId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}(?!\n)$")]
 Qty = Annotated[int, Meta(ge=1, le=MAX_QTY)]
-Note = Annotated[str, Meta(max_length=MAX_NOTE_CHARACTERS, pattern=_PLAIN)]
-Instructions = Annotated[str, Meta(max_length=MAX_INSTRUCTIONS_CHARACTERS, pattern=_PLAIN)]
+Note = Annotated[str, Meta(max_length=MAX_NOTE_CHARACTERS)]
+Instructions = Annotated[str, Meta(max_length=MAX_INSTRUCTIONS_CHARACTERS)]
 MenuItemId = Annotated[int, Meta(ge=0, le=2**53)]
-MemberName = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_CHARACTERS, pattern=_PLAIN)]
+MemberName = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_CHARACTERS)]
 Total = Annotated[float, Meta(ge=0)]
 
 LineState = Literal["pending", "locked", "ordered"]

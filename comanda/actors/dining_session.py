@@ -3,13 +3,10 @@
 The output gate is here: nothing is adopted, answered or told before the commit has succeeded.
 """
 
-import random
-from collections.abc import Callable
-from dataclasses import dataclass
+import logging
 from typing import Final
 
 import trio
-from msgspec import Struct
 
 from comanda.runtime import Actor, ActorStopped, Envelope, MailboxFull, Outage
 
@@ -22,13 +19,11 @@ from .domain.inputs import (
     Context,
     Decision,
     FollowMenu,
-    Input,
     Interrupted,
     Refusal,
 )
 from .domain.menu import Menu
 from .domain.messages import (
-    CartSnapshot,
     MenuUpdated,
     PlaceOrder,
     Presence,
@@ -39,19 +34,17 @@ from .domain.messages import (
 from .domain.order import IN_FLIGHT, Order
 from .domain.session import Session
 from .ports import (
-    Clock,
     CommitUnknown,
-    Ids,
-    Menus,
-    Outlet,
-    Pos,
     SessionKey,
     StaleEpoch,
     StorageUnavailable,
-    Store,
     Unit,
 )
-from .pos_task import PosTask, PosTimes
+from .pos_task import PosTask
+from .sayings import Answer, MenuChanged, Message, Outcomes, PresenceChanged, Seated, Sit, View
+from .surroundings import Surroundings
+
+log = logging.getLogger(__name__)
 
 RESOLVE_INTERVAL_SECONDS: Final = 2.0
 """`resolve_now` is heeded at most once in this time (PROTOCOL, "Commands")."""
@@ -63,65 +56,6 @@ CLOSE_FAILED: Final = 1011
 CLOSE_RESTARTING: Final = 1012
 CLOSE_SESSION_CLOSED: Final = 4410
 """Close codes of the protocol that the actor itself gives."""
-
-
-class Sit(Struct, frozen=True):
-    """A connection of a member joins: the snapshot and the registration in one step.
-
-    The reply is a `Seated`, or a `Rejection` for somebody who may not sit here.
-    """
-
-    member_id: str
-    outlet: Outlet
-
-
-class Seated(Struct, frozen=True):
-    """A connection's place; the snapshot has gone to its outlet already."""
-
-    seat: Seat
-
-
-class MenuChanged(Struct, frozen=True):
-    """The restaurant's menu has changed. It only wakes: every batch begins by following the menu."""
-
-
-class PresenceChanged(Struct, frozen=True):
-    """A member's last connection has gone; the actor tells itself."""
-
-
-Message = Input | Sit | MenuChanged | PresenceChanged
-
-Outcomes = list[tuple[Envelope[Message], Decision | Refusal | None]]
-"""A batch with what was decided upon each message; None for what is no part of the session's state."""
-
-Answer = tuple[Told, ...]
-"""The reply to a `ByMember`: what goes to the sender alone, in this order."""
-
-
-class View(Struct, frozen=True):
-    """The last adopted state, for readers that pass no mailbox."""
-
-    session: Session
-    online: frozenset[str]
-
-    def snapshot(self) -> CartSnapshot:
-        """The cart snapshot of the protocol."""
-        return self.session.snapshot(self.online)
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What every dining session of a house shares. `frame` encodes what is told, once for all members."""
-
-    store: Store
-    pos: Pos
-    menus: Menus
-    clock: Clock
-    ids: Ids
-    frame: Callable[[Told], bytes]
-    pos_times: PosTimes
-    lock_limit_seconds: float
-    rng: random.Random
 
 
 class DiningSession(Actor[Message]):
@@ -211,7 +145,11 @@ class DiningSession(Actor[Message]):
             changes.add(following.changes)
             outcomes.append((Envelope(MenuChanged()), following))
         for envelope in batch:
-            outcome = self._decide(session, envelope.message, menu)
+            try:
+                outcome = self._decide(session, envelope.message, menu)
+            except Exception as error:
+                self._refuse_poison(envelope, batch, error)
+                raise
             if isinstance(outcome, Decision):
                 session = outcome.session
                 changes.add(outcome.changes)
@@ -229,6 +167,27 @@ class DiningSession(Actor[Message]):
         adopted = self._session
         if adopted is not None and adopted.closed_reason is not None:
             self._audience.close(CLOSE_SESSION_CLOSED, adopted.closed_reason)
+
+    def _refuse_poison(
+        self, poison: Envelope[Message], batch: list[Envelope[Message]], error: Exception
+    ) -> None:
+        """A bug: one message cannot be decided upon, and the actor is about to crash for it.
+
+        Nothing of the batch is written. The message is refused, so that nobody sends it again after the
+        restart; the others may be sent again.
+        """
+        log.error(
+            "session %s cannot decide upon a %s: %r",
+            self._key.pid,
+            type(getattr(poison.message, "command", poison.message)).__name__,
+            type(error).__name__,
+        )
+        if isinstance(poison.message, ByMember):
+            refusal = Rejection("bad_message", "This could not be worked on; it has been noted")
+            poison.resolve((refusal.as_error(poison.message.command.request_id),))
+        for envelope in batch:
+            if envelope is not poison:
+                envelope.fail(ActorStopped("The session is being restored; nothing was done."))
 
     def _adopt(self, session: Session, menu: Menu) -> None:
         """The state is durable: it is the session's now, and its lines are this menu's."""

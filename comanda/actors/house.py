@@ -10,15 +10,7 @@ import trio
 from comanda.runtime import Ref, Registry, RestartPolicy, RuntimeRefusal
 from comanda.runtime.events import OnEvent
 
-from .dining_session import (
-    DiningSession,
-    MenuChanged,
-    Message,
-    Seated,
-    Sit,
-    Surroundings,
-    View,
-)
+from .dining_session import DiningSession
 from .domain.inputs import Admit, CloseSession, Input
 from .domain.menu import MenuItem, Table
 from .domain.messages import Rejection, Told
@@ -34,7 +26,9 @@ from .ports import (
     Store,
 )
 from .pos_task import PosTimes
+from .sayings import MenuChanged, Message, Seated, Sit, View
 from .seating import take_seat
+from .surroundings import Surroundings
 from .sweeps import SweepLimits, Sweeps
 
 

@@ -7,8 +7,8 @@ import trio
 
 from comanda.runtime import AskTimeout, Envelope, Ref
 
-from .dining_session import Message, Seated, Sit
 from .domain.messages import Rejection
+from .sayings import Message, Seated, Sit
 
 
 async def take_seat(ref: Ref[Message], sit: Sit, timeout_seconds: float) -> Seated | Rejection:

@@ -13,9 +13,9 @@ import trio
 
 from comanda.runtime import Registry, RuntimeRefusal
 
-from .dining_session import Message
 from .domain.inputs import CloseSession, LockEnded
 from .ports import Clock, NoSuchSession, SessionKey, StorageUnavailable, Store
+from .sayings import Message
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,6 @@ the actor resolves, in order with the events.
 
 from collections.abc import Callable
 
-from comanda.actors.dining_session import Answer, Message
 from comanda.actors.domain.inputs import ByMember
 from comanda.actors.domain.messages import (
     BadMessage,
@@ -20,6 +19,7 @@ from comanda.actors.domain.messages import (
     decode_command,
 )
 from comanda.actors.ports import Clock
+from comanda.actors.sayings import Answer, Message
 from comanda.runtime import (
     ActorCrashed,
     ActorStopped,

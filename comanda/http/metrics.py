@@ -6,8 +6,8 @@ from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from comanda.actors.dining_session import Message
 from comanda.actors.ports import SessionKey
+from comanda.actors.sayings import Message
 from comanda.runtime import Registry
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -6,12 +6,7 @@ from typing import Any
 import trio
 from quart import Response, websocket
 
-from comanda.actors.dining_session import (
-    CLOSE_RESTARTING,
-    REJOIN_AFTER_SECONDS,
-    Message,
-    Seated,
-)
+from comanda.actors.dining_session import CLOSE_RESTARTING, REJOIN_AFTER_SECONDS
 from comanda.actors.domain.messages import (
     BadMessage,
     Error,
@@ -21,6 +16,7 @@ from comanda.actors.domain.messages import (
     decode_command,
 )
 from comanda.actors.ports import NoSuchSession, SessionKey, StorageUnavailable
+from comanda.actors.sayings import Message, Seated
 from comanda.runtime import Ref, RuntimeRefusal
 
 from .auth import BadToken, MemberPass

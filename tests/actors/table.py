@@ -8,7 +8,6 @@ from itertools import count
 
 import trio
 
-from comanda.actors.dining_session import Answer, Seated
 from comanda.actors.domain.inputs import ByMember
 from comanda.actors.domain.menu import Menu, MenuItem, Restaurant, Table
 from comanda.actors.domain.messages import (
@@ -27,6 +26,7 @@ from comanda.actors.domain.order import Accepted, Order, PosOutcome
 from comanda.actors.house import House, HouseLimits
 from comanda.actors.ports import Clock, SessionKey, Store
 from comanda.actors.pos_task import PosTimes
+from comanda.actors.sayings import Answer, Seated
 from comanda.storage.inline import open_inline
 from tests.actors.domain.helpers import CountedIds
 

@@ -6,9 +6,12 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from comanda.actors.domain.decide import decide
+from comanda.actors.domain.inputs import Context, Decision, Input, Refusal
 from comanda.actors.domain.menu import Menu
 from comanda.actors.domain.messages import (
     Ack,
+    AddItem,
     CartSnapshot,
     CartUpdated,
     ClearCart,
@@ -22,7 +25,7 @@ from comanda.actors.domain.messages import (
     UpdateItem,
 )
 from comanda.actors.domain.order import NotSent, Pending, Rejected, Unknown
-from comanda.actors.domain.session import MAX_IN_DOUBT
+from comanda.actors.domain.session import MAX_IN_DOUBT, Session
 from comanda.actors.house import HouseLimits
 from comanda.actors.ports import (
     CommitUnknown,
@@ -33,10 +36,12 @@ from comanda.actors.ports import (
     Unit,
 )
 from comanda.actors.sweeps import SweepLimits
+from comanda.runtime import ActorStopped
 from comanda.storage.inline import InlineStore, open_inline
 from tests.actors.table import (
     LASSI,
     RESTAURANT,
+    Phone,
     ScriptedPos,
     accept,
     code_of,
@@ -722,3 +727,43 @@ async def test_a_table_with_too_many_orders_in_doubt_asks_the_staff_first(
             await ana.sees("cart_unlocked", at_least=done + 1)
         await ana.add()
         assert code_of(await ana.order()) == "too_busy"
+
+
+async def test_a_poison_message_is_refused_its_table_is_restored_and_the_neighbours_never_notice(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+
+    def poisoned(session: Session, said: Input, context: Context) -> Decision | Refusal:
+        command = getattr(said, "command", None)
+        if isinstance(command, AddItem) and command.note == "poison":
+            raise ZeroDivisionError
+        return decide(session, said, context)
+
+    monkeypatch.setattr("comanda.actors.dining_session.decide", poisoned)
+    async with open_house() as house:
+        ana, ben = await sit_down(house, "Ana", "Ben")
+        (cem,) = await sit_down(house, "Cem", code="demo-2")
+        await ana.add()
+        answers: list[object] = []
+
+        async def ask(phone: Phone, note: str) -> None:
+            try:
+                answers.append(await phone.add(note=note))
+            except ActorStopped as stopped:
+                answers.append(stopped)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask, ana, "poison")
+            nursery.start_soon(ask, ben, "harmless")
+        (refused,) = [one for one in answers if isinstance(one, tuple)]
+        assert code_of(refused) == "bad_message"
+        # What was in the batch with it was not done, and may be sent again.
+        assert [type(one) for one in answers if not isinstance(one, tuple)] == [ActorStopped]
+        await ana.hung_up()
+        await ben.hung_up()
+        assert cem.closed is None
+        ana.closed = ben.closed = None
+        await ana.sit()
+        await ben.sit()
+        await ben.add(note="harmless")
+        assert [one.note for one in (await ana.snapshot()).items] == ["", "harmless"]

@@ -1,0 +1,24 @@
+"""What every dining session of a house shares."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .domain.messages import Told
+from .ports import Clock, Ids, Menus, Pos, Store
+from .pos_task import PosTimes
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every dining session of a house shares. `frame` encodes what is told, once for all members."""
+
+    store: Store
+    pos: Pos
+    menus: Menus
+    clock: Clock
+    ids: Ids
+    frame: Callable[[Told], bytes]
+    pos_times: PosTimes
+    lock_limit_seconds: float
+    rng: random.Random

@@ -1,0 +1,147 @@
+"""What happens unasked: orders taken up, locks ended, forgotten tables closed."""
+
+from datetime import datetime
+
+import trio
+from trio.testing import MockClock
+
+from comanda.actors.house import HouseLimits
+from comanda.actors.ports import (
+    Loaded,
+    Overdue,
+    SessionKey,
+    StorageUnavailable,
+)
+from comanda.actors.sweeps import SweepLimits
+from comanda.storage.inline import InlineStore, open_inline
+from tests.actors.table import (
+    RESTAURANT,
+    ScriptedPos,
+    accept,
+    hang,
+    open_house,
+    sit_down,
+)
+
+
+async def test_the_lock_of_a_passivated_or_dead_session_ends_too(autojump_clock: MockClock) -> None:
+    with open_inline() as inline:
+        await inline.install((RESTAURANT,), "menu")
+        limits = HouseLimits(lock_limit_seconds=60)
+        async with open_house(ScriptedPos(hang), store=inline, limits=limits) as house:
+            (ana,) = await sit_down(house, "Ana")
+            await ana.add()
+            await ana.order()
+            await ana.sees("order_processing")
+        await trio.sleep(3600)
+        async with open_house(ScriptedPos(*[hang] * 9), store=inline, limits=limits) as house:
+            await trio.sleep(2)
+            snapshot = (await house.view(ana.key)).snapshot()
+            assert not snapshot.cart_locked
+            assert len(snapshot.orders_in_doubt) == 1
+
+
+async def test_the_next_process_takes_an_order_in_flight_up_without_anybody_at_the_table(
+    autojump_clock: MockClock,
+) -> None:
+    with open_inline() as inline:
+        await inline.install((RESTAURANT,), "menu")
+        async with open_house(ScriptedPos(hang), store=inline) as house:
+            (ana,) = await sit_down(house, "Ana")
+            await ana.add()
+            await ana.order()
+            await ana.sees("order_processing")
+        assert ana.closed is not None
+        assert ana.closed[0] == 1012
+        assert ana.all("server_closing")
+        async with open_house(ScriptedPos(accept(1)), store=inline) as house:
+            await trio.sleep(5)
+            (order,) = await house.store.confirmed_orders(ana.key.pid)
+            assert order.order_id == "ORD-7-1"
+
+
+async def test_a_forgotten_session_closes_by_itself(autojump_clock: MockClock) -> None:
+    limits = HouseLimits(
+        sweeps=SweepLimits(locks_seconds=30, unsettled_seconds=30, forgotten_after_seconds=3600)
+    )
+    async with open_house(limits=limits) as house:
+        (ana,) = await sit_down(house, "Ana")
+        await trio.sleep(2 * 3600)
+        assert ana.all("session_closed")
+
+
+async def test_a_session_that_could_not_be_taken_up_at_the_start_is_tried_again_soon(
+    autojump_clock: MockClock,
+) -> None:
+    class Hiccup(InlineStore):
+        hiccups = 2
+
+        async def activate(self, key: SessionKey) -> Loaded:
+            if self.hiccups:
+                self.hiccups -= 1
+                raise StorageUnavailable("not yet")
+            return await super().activate(key)
+
+    with open_inline() as inline:
+        await inline.install((RESTAURANT,), "menu")
+        async with open_house(ScriptedPos(hang), store=inline) as house:
+            (ana,) = await sit_down(house, "Ana")
+            await ana.add()
+            await ana.order()
+            await ana.sees("order_processing")
+        start = trio.current_time()
+        store = Hiccup(inline._connection)
+        pos = ScriptedPos(accept(1))
+        async with open_house(pos, store=store) as house:
+            await trio.sleep(20)
+            assert [kind for kind, _, _ in pos.calls] == ["look_up", "submit"]
+            assert pos.calls[0][2] - start < 15
+            assert len(await house.store.confirmed_orders(ana.key.pid)) == 1
+
+
+async def test_a_table_that_cannot_come_up_delays_no_other_tables_lock_end(
+    autojump_clock: MockClock,
+) -> None:
+    class Stuck(InlineStore):
+        stuck: SessionKey | None = None
+
+        async def activate(self, key: SessionKey) -> Loaded:
+            if key == self.stuck:
+                await trio.sleep_forever()
+            return await super().activate(key)
+
+    with open_inline() as inline:
+        await inline.install((RESTAURANT,), "menu")
+        async with open_house(ScriptedPos(hang, hang), store=inline) as house:
+            (ana,) = await sit_down(house, "Ana")
+            (ben,) = await sit_down(house, "Ben", code="demo-2")
+            for phone in (ana, ben):
+                await phone.add()
+                await phone.order()
+                await phone.sees("order_processing")
+        store = Stuck(inline._connection)
+        store.stuck = ana.key
+        async with open_house(ScriptedPos(*[hang] * 20), store=store) as house:
+            ben.house, ben.closed = house, None
+            await ben.sit()
+            await ben.sees("cart_unlocked")
+            assert trio.current_time() < 62
+
+
+async def test_a_sweep_that_fails_looks_again(autojump_clock: MockClock) -> None:
+    class Broken(InlineStore):
+        broken = 3
+
+        async def overdue_orders(self, now: datetime, limit: int) -> tuple[Overdue, ...]:
+            if self.broken:
+                self.broken -= 1
+                raise LookupError("a bug")
+            return await super().overdue_orders(now, limit)
+
+    with open_inline() as inline:
+        await inline.install((RESTAURANT,), "menu")
+        async with open_house(ScriptedPos(*[hang] * 9), store=Broken(inline._connection)) as house:
+            (ana,) = await sit_down(house, "Ana")
+            await ana.add()
+            await ana.order()
+            await ana.sees("cart_unlocked")

@@ -1,7 +1,8 @@
 """The one place where a server is put together, in one nursery."""
 
 import random
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import trio
@@ -23,6 +24,7 @@ from comanda.http.worker import serve as serve_http
 from comanda.logs import log_error, log_runtime
 from comanda.menu_file import LoadedMenu, demo_menu, load_menu_file
 from comanda.pos.dummy import DummyPos
+from comanda.pos.webhook import open_webhook_pos
 from comanda.storage.owning import owned
 from comanda.storage.store import SqlStore, open_store
 from comanda.system import RandomIds, SystemClock
@@ -62,6 +64,7 @@ async def serve(
     """
     menu = _menu(settings)
     staff_token = settings.read_staff_token()
+    pos_token = settings.read_pos_token()
     sockets = bind(settings.host, settings.port)
     async with AsyncExitStack() as stack:
         for sock in sockets:
@@ -70,7 +73,9 @@ async def serve(
         store = await stack.enter_async_context(open_store(settings.database))
         signing_key = load_or_make_key(settings.signing_key_file)
         await store.install(menu.restaurants, menu.digest)
-        house = _house(settings, store, pos or _pos(settings))
+        if pos is None:
+            pos = await stack.enter_async_context(_open_pos(settings, pos_token))
+        house = _house(settings, store, pos)
         front = _front(settings, house, signing_key, staff_token)
         port: int = sockets[0].getsockname()[1]
         url = settings.public_url or _url(settings.host, port)
@@ -101,7 +106,9 @@ async def _stop_in_order(
     """No new sessions, then every session says good-bye, then the sockets go."""
     await shutdown.wait()
     front.draining = True
-    await front.house.stop(deadline_seconds=settings.stop_deadline)
+    await front.house.stop(
+        deadline_seconds=settings.stop_deadline, grace_seconds=settings.drain_grace
+    )
     stop_http.set()
 
 
@@ -111,8 +118,19 @@ def _menu(settings: Settings) -> LoadedMenu:
     return demo_menu(settings.demo_tables)
 
 
-def _pos(settings: Settings) -> Pos:
-    return DummyPos(settings.pos_delay, settings.pos_success_rate, settings.pos_seed)
+@asynccontextmanager
+async def _open_pos(settings: Settings, token: str | None) -> AsyncIterator[Pos]:
+    """The POS that the settings name, for as long as the server runs."""
+    if settings.pos == "dummy":
+        yield DummyPos(settings.pos_delay, settings.pos_success_rate, settings.pos_seed)
+        return
+    async with open_webhook_pos(
+        settings.pos,
+        token,
+        calls_per_restaurant=settings.pos_calls_per_restaurant,
+        call_timeout_seconds=settings.pos_timeout,
+    ) as pos:
+        yield pos
 
 
 def _house(settings: Settings, store: SqlStore, pos: Pos) -> House:

@@ -31,7 +31,10 @@ class Settings(BaseSettings):
     staff_token_file: Path | None = None
     key_file: Path | None = None
 
-    pos: Literal["dummy"] = "dummy"
+    pos: str = "dummy"
+    pos_token: SecretStr | None = None
+    pos_token_file: Path | None = None
+    pos_calls_per_restaurant: int = Field(16, ge=1, le=1000)
     pos_delay: float = Field(3.0, ge=0, le=3600)
     pos_success_rate: float = Field(0.9, ge=0, le=1)
     pos_seed: int = 0
@@ -55,6 +58,7 @@ class Settings(BaseSettings):
     connections_per_address: int = Field(512, ge=1, le=1_000_000)
     join_timeout: float = Field(5.0, gt=0, le=600)
     mailbox_capacity: int = Field(256, ge=1, le=65_536)
+    drain_grace: float = Field(4.0, ge=0, le=600)
     stop_deadline: float = Field(10.0, gt=0, le=600)
     session_idle_hours: float = Field(6.0, gt=0, le=24 * 7)
     max_live_sessions: int = Field(10_000, ge=1, le=1_000_000)
@@ -86,6 +90,19 @@ class Settings(BaseSettings):
             return tuple(_address(one, may_have_path=False) for one in value)
         return None if value is None else _address(value, may_have_path=True)
 
+    @field_validator("pos")
+    @classmethod
+    def _known_pos(cls, value: str) -> str:
+        if value == "dummy":
+            return value
+        try:
+            return _address(value, may_have_path=True)
+        except ValueError:
+            raise ValueError(
+                f"{value!r} is no POS; give dummy, or the base URL of one, "
+                "https://host/path or http://host:port"
+            ) from None
+
     @model_validator(mode="after")
     def _lock_outlasts_a_call(self) -> "Settings":
         if self.lock_limit <= self.pos_timeout:
@@ -111,17 +128,33 @@ class Settings(BaseSettings):
         Raises:
             SettingsUnusable: the file cannot be read or is empty.
         """
-        if self.staff_token_file is None:
-            return None if self.staff_token is None else self.staff_token.get_secret_value()
-        try:
-            token = self.staff_token_file.read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
+        return _read_token("staff", self.staff_token, self.staff_token_file)
+
+    def read_pos_token(self) -> str | None:
+        """The token for the POS, from the environment or its file; None where there is none.
+
+        Raises:
+            SettingsUnusable: the file cannot be read or is empty, or the token does not fit a header.
+        """
+        token = _read_token("POS", self.pos_token, self.pos_token_file)
+        if token is not None and not all("!" <= sign <= "~" for sign in token):
             raise SettingsUnusable(
-                f"The staff token file {self.staff_token_file} cannot be read: {error}"
-            ) from error
-        if not token:
-            raise SettingsUnusable(f"The staff token file {self.staff_token_file} is empty")
-        return token
+                "pos_token: a token has visible ASCII characters alone, no spaces and no line ends"
+            )
+        return token or None
+
+
+def _read_token(whose: str, given: SecretStr | None, file: Path | None) -> str | None:
+    """A token from its file, else from the environment."""
+    if file is None:
+        return None if given is None else given.get_secret_value()
+    try:
+        token = file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsUnusable(f"The {whose} token file {file} cannot be read: {error}") from error
+    if not token:
+        raise SettingsUnusable(f"The {whose} token file {file} is empty")
+    return token
 
 
 def make_settings(**given: object) -> Settings:

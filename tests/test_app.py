@@ -130,6 +130,7 @@ async def test_it_starts_on_the_port_again_after_a_start_that_failed(tmp_path: P
 async def test_what_is_wrong_is_told_by_name(tmp_path: Path) -> None:
     await refused(tmp_path, MenuFileError, "none.toml", menu=tmp_path / "none.toml")
     await refused(tmp_path, SettingsUnusable, "no-token", staff_token_file=tmp_path / "no-token")
+    await refused(tmp_path, SettingsUnusable, "no-key", pos_token_file=tmp_path / "no-key")
     await refused(
         tmp_path, DatabaseUnusable, "folder", database=f"sqlite+aiosqlite:///{tmp_path}/none/x.db"
     )

@@ -71,6 +71,13 @@ def test_what_is_given_stands_before_the_environment_and_none_is_not_given(
         ({"pos_timeout": "inf"}, "pos_timeout"),
         ({"lock_limit": "nan"}, "lock_limit"),
         ({"pos": "real"}, "dummy"),
+        ({"pos": ""}, "no POS"),
+        ({"pos": "pos.example/api"}, "no POS"),
+        ({"pos": "ftp://pos.example"}, "no POS"),
+        ({"pos": "https://"}, "no POS"),
+        ({"pos": "https://key@pos.example"}, "no POS"),
+        ({"pos": "https://pos.example/api?key=1"}, "no POS"),
+        ({"pos_calls_per_restaurant": 0}, "pos_calls_per_restaurant"),
         ({"rate_limits": "maybe"}, "rate_limits"),
         ({"rate_limits": "true"}, "rate_limits"),
         ({"log_level": "loud"}, "log_level"),
@@ -169,3 +176,38 @@ def test_a_staff_token_file_without_a_token_is_told_by_name(
         file.write_bytes(content)
     with pytest.raises(SettingsUnusable, match=str(file)):
         make_settings(staff_token_file=file).read_staff_token()
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("dummy", "dummy"),
+        ("https://pos.example/api/", "https://pos.example/api"),
+        ("HTTP://Pos.Example:80", "http://pos.example"),
+        ("http://127.0.0.1:9000/v1/pos", "http://127.0.0.1:9000/v1/pos"),
+    ],
+)
+def test_a_pos_is_the_dummy_or_a_base_url(given: str, kept: str) -> None:
+    assert make_settings(pos=given).pos == kept
+
+
+def test_the_token_for_the_pos_comes_from_the_environment_or_its_file_and_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert make_settings().read_pos_token() is None
+    monkeypatch.setenv("COMANDA_POS_TOKEN", "very-secret")
+    settings = make_settings()
+    assert settings.read_pos_token() == "very-secret"
+    assert "very-secret" not in repr(settings)
+    file = tmp_path / "token"
+    file.write_text("from-the-file\n")
+    assert make_settings(pos_token_file=file).read_pos_token() == "from-the-file"
+    with pytest.raises(SettingsUnusable, match=r"POS token file .*none"):
+        make_settings(pos_token_file=tmp_path / "none").read_pos_token()
+
+
+@pytest.mark.parametrize("token", ["two words", "line\nend", "t\u00f6ken", "nul\0"])
+def test_a_token_for_the_pos_that_fits_no_header_is_refused_without_being_told(token: str) -> None:
+    with pytest.raises(SettingsUnusable, match="pos_token: ") as refused:
+        make_settings(pos_token=token).read_pos_token()
+    assert token not in str(refused.value)

@@ -41,7 +41,17 @@ from .ports import (
     Unit,
 )
 from .pos_task import PosTask
-from .sayings import Answer, MenuChanged, Message, Outcomes, PresenceChanged, Seated, Sit, View
+from .sayings import (
+    Answer,
+    Drain,
+    MenuChanged,
+    Message,
+    Outcomes,
+    PresenceChanged,
+    Seated,
+    Sit,
+    View,
+)
 from .surroundings import Surroundings
 
 log = logging.getLogger(__name__)
@@ -113,9 +123,8 @@ class DiningSession(Actor[Message]):
             self._carry(session.pending)
 
     async def on_stop(self) -> None:
-        """The server goes down: who is connected hears it and joins again in a moment."""
-        self._tell(ServerClosing(REJOIN_AFTER_SECONDS, self._around.clock.now()))
-        self._audience.close(CLOSE_RESTARTING, "The server is restarting; join again")
+        """The server goes down: who is still connected hears it and joins again in a moment."""
+        self._let_go()
 
     def on_end(self, error: BaseException | None) -> None:
         """Let go of who is still connected: they join again and find what is durable."""
@@ -205,7 +214,7 @@ class DiningSession(Actor[Message]):
 
     def _decide(self, session: Session, message: Message, menu: Menu) -> Decision | Refusal | None:
         """The decision upon a message; None for what is no part of the session's state."""
-        if isinstance(message, Sit | PresenceChanged | MenuChanged):
+        if isinstance(message, Sit | MenuChanged | Drain | PresenceChanged):
             return None
         outcome = decide(session, message, self._decision_context(menu))
         if not isinstance(outcome, Decision):
@@ -309,6 +318,8 @@ class DiningSession(Actor[Message]):
         message = envelope.message
         if isinstance(message, Sit):
             envelope.resolve(self._sit(message))
+        elif isinstance(message, Drain):
+            self._let_go()
         elif isinstance(message, PresenceChanged):
             self._presence_due = False
             self._tell_presence()
@@ -328,6 +339,10 @@ class DiningSession(Actor[Message]):
         if message.member_id not in was_online:
             self._tell_presence(besides=seat)
         return Seated(seat)
+
+    def _let_go(self) -> None:
+        self._tell(ServerClosing(REJOIN_AFTER_SECONDS, self._around.clock.now()))
+        self._audience.close(CLOSE_RESTARTING, "The server is restarting; join again")
 
     def _member_gone(self) -> None:
         if not self._presence_due:
@@ -354,4 +369,8 @@ class DiningSession(Actor[Message]):
             self.context.ask_self,
             around.rng,
         )
-        self.context.start_task(self._pos_task.run)
+        self.context.start_task(self._carry_to_the_end, self._pos_task)
+
+    async def _carry_to_the_end(self, task: PosTask) -> None:
+        with self._around.carrying.one():
+            await task.run()

@@ -10,10 +10,12 @@ import trio
 from comanda.runtime import Ref, Registry, RestartPolicy, RuntimeRefusal
 from comanda.runtime.events import OnEvent
 
+from .carrying import Carrying
 from .dining_session import DiningSession
-from .domain.inputs import Admit, CloseSession, Input
+from .domain.inputs import Admit, CloseSession, Input, StaffResolved
 from .domain.menu import MenuItem, Table
-from .domain.messages import Rejection, Told
+from .domain.messages import OrderRecord, OrderStateName, Rejection, Told
+from .domain.order import UNSETTLED, Order
 from .menu_book import MenuBook
 from .ports import (
     Clock,
@@ -26,7 +28,7 @@ from .ports import (
     Store,
 )
 from .pos_task import PosTimes
-from .sayings import MenuChanged, Message, Seated, Sit, View
+from .sayings import Drain, MenuChanged, Message, Seated, Sit, View
 from .seating import take_seat
 from .surroundings import Surroundings
 from .sweeps import SweepLimits, Sweeps
@@ -94,6 +96,7 @@ class House:
         self.book = MenuBook()
         self._new_pid = new_pid
         rng = rng or random.Random()
+        self._carrying = Carrying()
         around = Surroundings(
             store=store,
             pos=pos,
@@ -104,6 +107,7 @@ class House:
             pos_times=pos_times or PosTimes(),
             lock_limit_seconds=self.limits.lock_limit_seconds,
             rng=rng,
+            carrying=self._carrying,
         )
         self.registry: Registry[SessionKey, Message] = Registry(
             lambda key: DiningSession(key, around),
@@ -147,8 +151,17 @@ class House:
         await self.registry.run(task_status=task_status)
         scope.cancel()
 
-    async def stop(self, *, deadline_seconds: float) -> None:
-        """Ask every session to end, then force; what they have told is durable already."""
+    async def stop(self, *, deadline_seconds: float, grace_seconds: float = 0.0) -> None:
+        """Let the members go, then ask every session to end, then force. What was told is durable.
+
+        Orders on their way to the POS have `grace_seconds` to be settled; one that is not by then is
+        taken up by the next start.
+        """
+        for ref in self.registry.refs():
+            with suppress(RuntimeRefusal):
+                ref.tell(Drain())
+        with trio.move_on_after(grace_seconds):
+            await self._carrying.wait_none()
         await self.registry.stop(deadline_seconds=deadline_seconds)
 
     # --- What the front asks ------------------------------------------------------------------
@@ -208,6 +221,28 @@ class House:
     async def close_session(self, key: SessionKey, reason: str) -> None:
         """The party has left: the table's next join opens a new session."""
         await self._ask(key, CloseSession(reason))
+
+    async def find_order(self, order_id: str) -> tuple[SessionKey, OrderStateName] | None:
+        """The order's session and its state; None where there is none. Raises `StorageUnavailable`."""
+        return await self.store.find_order(order_id)
+
+    async def resolve_order(self, said: StaffResolved) -> OrderRecord | Rejection | None:
+        """Settle an order that waits for the staff; the order as it then stands, None: no such order.
+
+        A rejection where it waits for nobody. A caller that is cancelled does not know whether the
+        order was settled. Raises `StorageUnavailable` and `RuntimeRefusal`.
+        """
+        found = await self.store.find_order(said.order_id)
+        if found is None:
+            return None
+        key, state = found
+        if state not in UNSETTLED:  # final: its session need not be woken to say so
+            return Rejection("conflict", f"This order is {state} already")
+        reply = await self._ask(key, said)
+        if isinstance(reply, Rejection):
+            return reply
+        assert isinstance(reply, Order)
+        return reply.as_record()
 
     async def change_menu_item(
         self,

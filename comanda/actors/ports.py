@@ -172,6 +172,10 @@ class Store(Protocol):
         """
         ...
 
+    async def find_order(self, order_id: str) -> tuple[SessionKey, OrderStateName] | None:
+        """The order's session and its state; None where there is none."""
+        ...
+
     async def unsettled_sessions(self) -> tuple[SessionKey, ...]:
         """Sessions with an order in `prepared`, `sent` or `unknown`."""
         ...

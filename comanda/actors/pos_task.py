@@ -4,6 +4,7 @@ It decides nothing: what it is about to do and what it has learnt go to its acto
 goes on only when they are durable.
 """
 
+import math
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class PosTimes:
     attempts double from `pause_seconds` up to `longest_pause_seconds` (2, 4, 8, 8 …), each lengthened by
     up to `jitter` of itself so that tables do not ask in step. `repeat_seconds` is how soon a message
     that storage could not take is told again. `longest_wait_seconds` bounds a POS's own `expected_by`.
+    `shortest_retry_seconds` is the least pause after a POS that is too busy, whatever it asks for.
     """
 
     call_timeout_seconds: float = 10.0
@@ -41,6 +43,7 @@ class PosTimes:
     jitter: float = 0.1
     repeat_seconds: float = 0.5
     longest_wait_seconds: float = 30.0
+    shortest_retry_seconds: float = 0.5
 
 
 MAX_POS_TEXT_CHARACTERS = 500
@@ -51,8 +54,12 @@ def sound(answer: PosOutcome | None) -> PosOutcome | None:
     """A POS's answer as the house can use it: what is none is `Unknown`, times are aware, texts short."""
     most = MAX_POS_TEXT_CHARACTERS
     match answer:
-        case None | NotSent() | Unknown():
+        case None | Unknown():
             return answer
+        case NotSent():
+            after = answer.retry_after_seconds
+            usable = isinstance(after, int | float) and math.isfinite(after) and after >= 0
+            return NotSent(answer.why, float(after) if after is not None and usable else None)
         case Accepted():
             return Accepted(str(answer.reference)[:most])
         case Rejected():
@@ -116,8 +123,28 @@ class PosTask:
                 return known
             if self._clock.now() >= order.lock_ends_at:
                 return Unknown("the lock limit has passed; the staff have the order")
-        outcome = await self._bounded(self._pos.submit, order)
-        return Unknown("the POS answered nothing") if outcome is None else outcome
+        while True:
+            outcome = await self._bounded(self._pos.submit, order)
+            if not isinstance(outcome, NotSent) or outcome.retry_after_seconds is None:
+                return Unknown("the POS answered nothing") if outcome is None else outcome
+            pause = self._busy_pause(outcome.retry_after_seconds)
+            if not self._fits_into_lock(order, pause):
+                return outcome
+            await trio.sleep(pause)
+
+    def _busy_pause(self, asked_seconds: float) -> float:
+        """As long as the POS has asked for, a little more at random, and never next to nothing."""
+        pause = max(asked_seconds, self._times.shortest_retry_seconds)
+        return pause * (1 + self._times.jitter * self._rng.random())
+
+    def _fits_into_lock(self, order: Order, pause: float) -> bool:
+        """Whether the pause and a whole call after it end before the lock does.
+
+        An order that was not sent by then is handed back to the guests; once the lock has ended it
+        would be in doubt though nothing of it ever arrived.
+        """
+        left = (order.lock_ends_at - self._clock.now()).total_seconds()
+        return pause + self._times.call_timeout_seconds <= left
 
     async def _bounded(
         self, ask: Callable[[Order], Awaitable[PosOutcome | None]], order: Order

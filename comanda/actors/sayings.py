@@ -31,11 +31,15 @@ class MenuChanged(Struct, frozen=True):
     """The restaurant's menu has changed. It only wakes: every batch begins by following the menu."""
 
 
+class Drain(Struct, frozen=True):
+    """The server goes down: members are told and let go, an order on its way is still carried."""
+
+
 class PresenceChanged(Struct, frozen=True):
     """A member's last connection has gone; the actor tells itself."""
 
 
-Message = Input | Sit | MenuChanged | PresenceChanged
+Message = Input | Sit | MenuChanged | Drain | PresenceChanged
 
 Outcomes = list[tuple[Envelope[Message], Decision | Refusal | None]]
 """A batch with what was decided upon each message; None for what is no part of the session's state."""

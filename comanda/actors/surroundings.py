@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .carrying import Carrying
 from .domain.messages import Told
 from .ports import Clock, Ids, Menus, Pos, Store
 from .pos_task import PosTimes
@@ -22,3 +23,4 @@ class Surroundings:
     pos_times: PosTimes
     lock_limit_seconds: float
     rng: random.Random
+    carrying: Carrying

@@ -1,4 +1,4 @@
-"""The command line: `comanda serve`, `demo`, `play`, `join`."""
+"""The command line: `comanda serve`, `demo`, `play`, `join`, `orders`, `resolve`, `pos`."""
 
 from .main import app, main
 

@@ -77,9 +77,10 @@ def _mendable() -> tuple[type[Exception], ...]:
     from comanda.config import SettingsUnusable
     from comanda.http.auth import KeyFileUnusable
     from comanda.menu_file import MenuFileError
+    from comanda.pos.simulator.ledger import LedgerUnusable
     from comanda.storage.opening import DatabaseUnusable
 
-    return SettingsUnusable, MenuFileError, KeyFileUnusable, DatabaseUnusable
+    return SettingsUnusable, MenuFileError, KeyFileUnusable, DatabaseUnusable, LedgerUnusable
 
 
 def first_of(error: BaseException) -> BaseException:

@@ -4,7 +4,7 @@ import typer
 
 from comanda import __version__
 
-from . import demo, join, play, serve
+from . import demo, join, play, pos, serve, staff
 
 app = typer.Typer(
     name="comanda",
@@ -19,6 +19,9 @@ app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("join")(join.join)
 app.command("play")(play.play)
+app.add_typer(pos.app)
+app.command("orders")(staff.orders)
+app.command("resolve")(staff.resolve)
 
 
 @app.callback(invoke_without_command=True)

@@ -95,9 +95,19 @@ def serve(
     pos: Annotated[
         str | None,
         typer.Option(
-            help="The restaurants' POS. dummy: the specification's, inside this process.",
+            help="The restaurants' POS. dummy: the specification's, inside this process. "
+            "Or the base URL of one that speaks the contract of docs/pos.md.",
             show_default="dummy",
             envvar="COMANDA_POS",
+            rich_help_panel=POS,
+        ),
+    ] = None,
+    pos_token_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="File with the token that goes with each call to the POS. Or set "
+            "COMANDA_POS_TOKEN in the environment.",
+            envvar="COMANDA_POS_TOKEN_FILE",
             rich_help_panel=POS,
         ),
     ] = None,
@@ -242,6 +252,7 @@ def serve(
             key_file=key_file,
             staff_token_file=staff_token_file,
             pos=pos,
+            pos_token_file=pos_token_file,
             pos_delay=pos_delay,
             pos_success_rate=pos_success_rate,
             pos_seed=pos_seed,

@@ -1,9 +1,17 @@
 """The staff's calls: close a table, read and settle orders, change the menu."""
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Literal, Self
+from urllib.parse import quote
 
-from comanda.actors.domain.messages import MenuAnswer, OrderList, OrderRecord, OrderStateName
+from comanda.actors.domain.messages import (
+    MenuAnswer,
+    OrderList,
+    OrderRecord,
+    OrderStateName,
+    ResolveBody,
+)
 
 from .api import Api
 from .settings import ClientLimits
@@ -42,15 +50,21 @@ class StaffClient:
         self,
         restaurant_id: int,
         *,
-        state: OrderStateName | None = None,
+        states: Sequence[OrderStateName] = (),
         cursor: str | None = None,
+        limit: int | None = None,
     ) -> OrderList:
-        """One page of a restaurant's orders in `state`, or in any."""
+        """One page of a restaurant's orders in one of `states` (none given: in any), newest first.
+
+        `limit`: at most so many, 1 to 200; the server's own where it is not given.
+        """
         params: dict[str, str] = {}
-        if state is not None:
-            params["state"] = state
+        if states:
+            params["state"] = ",".join(states)
         if cursor is not None:
             params["cursor"] = cursor
+        if limit is not None:
+            params["limit"] = str(limit)
         path = f"/api/restaurants/{restaurant_id}/orders"
         return await self._api.call("GET", path, OrderList, params=params)
 
@@ -59,13 +73,17 @@ class StaffClient:
         order_id: str,
         outcome: Literal["confirmed", "rejected"],
         *,
+        reason: str,
         pos_reference: str | None = None,
-        reason: str | None = None,
     ) -> OrderRecord:
-        """Settle an order that is `needs_staff`."""
-        body = {"outcome": outcome, "pos_reference": pos_reference, "reason": reason}
-        given = {key: value for key, value in body.items() if value is not None}
-        return await self._api.call("POST", f"/api/orders/{order_id}/resolve", OrderRecord, given)
+        """Settle an order that is `needs_staff`; the order as it then stands.
+
+        Raises `ApiError` with `conflict` where it does not wait for the staff (any more). When cancelled,
+        or without an answer, it may have been settled: the list of orders tells.
+        """
+        body = ResolveBody(outcome, reason, pos_reference)
+        path = f"/api/orders/{quote(order_id, safe='')}/resolve"
+        return await self._api.call("POST", path, OrderRecord, body)
 
     async def patch_menu_item(
         self,

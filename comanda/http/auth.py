@@ -65,14 +65,20 @@ class StaffTokens:
         self._book = book
 
     def opens(self, token: str, restaurant_id: int) -> bool:
-        """Whether the token opens this restaurant; compared in constant time."""
+        """Whether the token opens this restaurant."""
+        return self.whose(token, restaurant_id) is not None
+
+    def whose(self, token: str, restaurant_id: int) -> str | None:
+        """Whose staff this token makes its holder at this restaurant; compared in constant time."""
         given = hash_token(token)
         if self._house is not None and hmac.compare_digest(given, self._house):
-            return True
+            return "the house's staff"
         restaurant = self._book.restaurant(restaurant_id)
         if restaurant is None or restaurant.staff_token_hash is None:
-            return False
-        return hmac.compare_digest(given, restaurant.staff_token_hash)
+            return None
+        if not hmac.compare_digest(given, restaurant.staff_token_hash):
+            return None
+        return f"restaurant {restaurant_id}'s staff"
 
     def is_staff(self, token: str) -> bool:
         """Whether the token opens any restaurant of this house."""

@@ -1,6 +1,6 @@
 """One HTTP request as an endpoint sees it: who asks, with what, and how often."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 from quart import request
@@ -102,15 +102,17 @@ class Call:
         if not self.front.staff.is_staff(self.token()):
             self._no_staff()
 
-    def staff_of(self, restaurant_id: int) -> None:
-        """Somebody of this restaurant's staff asks."""
+    def staff_of(self, restaurant_id: int) -> str:
+        """Somebody of this restaurant's staff asks; whose staff the token says they are."""
         token = self.token()
-        if not self.front.staff.opens(token, restaurant_id):
+        whose = self.front.staff.whose(token, restaurant_id)
+        if whose is None:
             if self.front.staff.is_staff(token):
                 raise Refused("forbidden", "The token is another restaurant's")
             self._no_staff()
+        return whose
 
-    def _no_staff(self) -> None:
+    def _no_staff(self) -> NoReturn:
         try:
             self.front.members.read(self.token())
         except BadToken as error:

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Struct
 from quart import Response
 
+from comanda.actors.domain.inputs import StaffResolved
 from comanda.actors.domain.messages import (
     CartSnapshot,
     JoinAnswer,
@@ -17,8 +18,10 @@ from comanda.actors.domain.messages import (
     MenuEntry,
     MenuItemPatch,
     OrderList,
+    OrderRecord,
     OrderStateName,
     Rejection,
+    ResolveBody,
     RestaurantInfo,
     TableAnswer,
     TableInfo,
@@ -36,6 +39,7 @@ from .problems import Refused, bare_response
 
 PAGE_DEFAULT = 50
 PAGE_MOST = 200
+MAX_ORDER_ID_CHARACTERS = 64
 ORDER_STATES: frozenset[str] = frozenset(get_args(OrderStateName))
 
 
@@ -64,7 +68,7 @@ async def join_table(call: Call, body: JoinBody, table_code: str) -> JoinAnswer:
     """Sit down at a table: opens its session when none is open, else joins it."""
     front = call.front
     call.limit(front.joins)
-    name = " ".join(plain(body.name).split())
+    name = _one_line(body.name)
     if not name:
         raise Refused("bad_message", "A name is 1 to 40 characters")
     if front.draining:
@@ -147,6 +151,28 @@ async def get_restaurant_orders(call: Call, restaurant_id: int) -> OrderList:
     return OrderList(page.orders, page.next)
 
 
+async def resolve_order(call: Call, body: ResolveBody, order_id: str) -> OrderRecord:
+    """Settle an order that is `needs_staff`; its table hears of it."""
+    front = call.front
+    readable = len(order_id) <= MAX_ORDER_ID_CHARACTERS and order_id.isascii()
+    found = await front.house.find_order(order_id) if readable else None
+    if found is None:
+        raise Refused("not_found", "There is no such order")
+    by = call.staff_of(found[0].restaurant_id)
+    reason = _one_line(body.reason)
+    reference = None if body.pos_reference is None else _one_line(body.pos_reference)
+    if not reason or reference == "":
+        raise Refused("bad_message", "Say why in `reason`; a `pos_reference` is null or not blank")
+    settled = await front.house.resolve_order(
+        StaffResolved(order_id, body.outcome, reference, reason, by)
+    )
+    if settled is None:
+        raise Refused("not_found", "There is no such order")
+    if isinstance(settled, Rejection):
+        raise Refused("conflict", settled.message)
+    return settled
+
+
 async def patch_menu_item(
     call: Call, body: MenuItemPatch, restaurant_id: int, menu_item_id: int
 ) -> MenuEntry:
@@ -206,6 +232,11 @@ async def openapi(call: Call) -> Response:
 @functools.cache
 def _openapi_json() -> bytes:
     return msgspec.json.encode(openapi_document(ENDPOINTS))
+
+
+def _one_line(text: str) -> str:
+    """What somebody has typed, as one line of plain text."""
+    return " ".join(plain(text).split())
 
 
 def _restaurant_info(front: Front, restaurant_id: int) -> RestaurantInfo:
@@ -288,6 +319,16 @@ ENDPOINTS: tuple[Endpoint, ...] = (
             "limit": f"orders a page, 1 to {PAGE_MOST}, {PAGE_DEFAULT} where it is not given",
         },
         codes=("bad_message", *_STAFF),
+    ),
+    Endpoint(
+        "POST",
+        "/api/orders/<order_id>/resolve",
+        "Settle an order that needs the staff",
+        resolve_order,
+        access="staff",
+        body=ResolveBody,
+        answer=OrderRecord,
+        codes=("conflict", *_BODY, *_STAFF),
     ),
     Endpoint(
         "PATCH",

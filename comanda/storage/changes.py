@@ -312,4 +312,4 @@ def order_path(was: OrderStateName, now: OrderStateName) -> tuple[OrderStateName
 
 def _at(order: Order, state: OrderStateName) -> Order:
     """The order as it was on its way, at `state`."""
-    return replace(order, state=state, settled_at=None)
+    return replace(order, state=state, settled_at=None, decided_by=None, decided_reason=None)

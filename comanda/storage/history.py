@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, select
 
 from comanda.actors.domain.messages import OrderRecord, OrderStateName
 from comanda.actors.domain.order import Order, OrderLine
-from comanda.actors.ports import OrderPage
+from comanda.actors.ports import OrderPage, SessionKey
 
 from .rows import moment, order_of
 from .tables import order_journal, order_lines, orders
@@ -33,6 +33,16 @@ def confirmed_orders(connection: Connection, pid: str) -> tuple[OrderRecord, ...
             select(orders).where(orders.c.session_pid == pid).order_by(orders.c.order_number.desc())
         )
     )
+
+
+def find_order(connection: Connection, order_id: str) -> tuple[SessionKey, OrderStateName] | None:
+    """The order's session and its state; None where there is none."""
+    row = connection.execute(
+        select(
+            order_journal.c.restaurant_id, order_journal.c.session_pid, order_journal.c.state
+        ).where(order_journal.c.order_id == order_id)
+    ).first()
+    return None if row is None else (SessionKey(row.restaurant_id, row.session_pid), row.state)
 
 
 def orders_page(

@@ -93,6 +93,10 @@ class PortMethods(ABC):
             lambda c: history.orders_page(c, restaurant_id, states, cursor, limit)
         )
 
+    async def find_order(self, order_id: str) -> tuple[SessionKey, OrderStateName] | None:
+        """The order's session and its state; None where there is none."""
+        return await self._reading(lambda c: history.find_order(c, order_id))
+
     async def unsettled_sessions(self) -> tuple[SessionKey, ...]:
         """Sessions with an order in `prepared`, `sent` or `unknown`."""
         return await self._reading(sessions.unsettled_sessions)

@@ -81,6 +81,8 @@ ORDER_MOVING = (
     "pos_reference",
     "error",
     "allow_retry",
+    "decided_by",
+    "decided_reason",
 )
 """The journal's columns that an order's way changes, in the order of `order_progress`."""
 
@@ -118,6 +120,8 @@ def order_progress(order: Order) -> tuple[object, ...]:
         order.pos_reference,
         order.error,
         order.allow_retry,
+        order.decided_by,
+        order.decided_reason,
     )
 
 
@@ -147,6 +151,8 @@ def order_of(row: Row[*tuple[Any, ...]]) -> Order:
         pos_reference=row.pos_reference,
         error=row.error,
         allow_retry=row.allow_retry,
+        decided_by=row.decided_by,
+        decided_reason=row.decided_reason,
     )
 
 

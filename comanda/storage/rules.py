@@ -178,6 +178,15 @@ RULES = (
             "payload",
         ),
     ),
+    Rule(
+        "order_journal_decided",
+        "order_journal",
+        "UPDATE",
+        "only a settled order was decided by the staff, who say who and why",
+        "(NEW.decided_by IS NULL) <> (NEW.decided_reason IS NULL)"
+        " OR (NEW.decided_by IS NOT NULL AND NEW.settled_at IS NULL)",
+        ("decided_by", "decided_reason"),
+    ),
     Rule("order_journal_kept", "order_journal", "DELETE", "the order journal keeps every order"),
     Rule("pos_attempts_kept", "pos_attempts", "DELETE", "the order journal keeps every attempt"),
     # --- the history

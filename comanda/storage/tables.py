@@ -159,6 +159,8 @@ order_journal = Table(
     Column("pos_reference", Text),
     Column("error", Text),
     Column("allow_retry", Boolean, nullable=False),
+    Column("decided_by", String),
+    Column("decided_reason", Text),
     UniqueConstraint("restaurant_id", "order_number"),
     CheckConstraint(
         "state IN ('prepared', 'sent', 'unknown', 'needs_staff', 'confirmed', 'rejected')",

@@ -1,7 +1,9 @@
 """What happens unasked: orders taken up, locks ended, forgotten tables closed."""
 
 from datetime import datetime
+from functools import partial
 
+import pytest
 import trio
 from trio.testing import MockClock
 
@@ -19,6 +21,7 @@ from tests.actors.table import (
     ScriptedPos,
     accept,
     hang,
+    make_house,
     open_house,
     sit_down,
 )
@@ -145,3 +148,45 @@ async def test_a_sweep_that_fails_looks_again(autojump_clock: MockClock) -> None
             await ana.add()
             await ana.order()
             await ana.sees("cart_unlocked")
+
+
+async def test_a_graceful_end_lets_members_go_at_once_and_orders_in_flight_come_to_their_end(
+    autojump_clock: MockClock,
+) -> None:
+    with open_inline() as inline:
+        await inline.install((RESTAURANT,), "menu")
+        pos = ScriptedPos(accept(3))
+        house = make_house(inline, pos)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(house.run)
+            (ana,) = await sit_down(house, "Ana")
+            await ana.add()
+            await ana.order()
+            start = trio.current_time()
+            nursery.start_soon(partial(house.stop, deadline_seconds=5, grace_seconds=4))
+            await ana.hung_up()
+            assert trio.current_time() - start < 0.1
+            assert ana.all("server_closing")
+            assert ana.closed is not None
+            assert ana.closed[0] == 1012
+        assert trio.current_time() - start == pytest.approx(3)
+        (order,) = await inline.confirmed_orders(ana.key.pid)
+        assert order.order_id == "ORD-7-1"
+
+
+async def test_a_silent_pos_holds_a_graceful_end_no_longer_than_its_grace(
+    autojump_clock: MockClock,
+) -> None:
+    with open_inline() as inline:
+        await inline.install((RESTAURANT,), "menu")
+        house = make_house(inline, ScriptedPos(hang))
+        async with trio.open_nursery() as nursery:
+            await nursery.start(house.run)
+            (ana,) = await sit_down(house, "Ana")
+            await ana.add()
+            await ana.order()
+            await ana.sees("order_processing")
+            start = trio.current_time()
+            await house.stop(deadline_seconds=5, grace_seconds=4)
+        assert trio.current_time() - start == pytest.approx(4)
+        assert len(await inline.unsettled_sessions()) == 1

@@ -157,6 +157,26 @@ async def test_a_table_code_is_one_part_of_the_path_whatever_is_in_it() -> None:
     assert calls.said == [("POST", "/api/tables/a%2Fb%3Fc/join", {"name": "Ana"})]
 
 
+AN_ORDER = {
+    "order_id": "ORD-7-1",
+    "restaurant_id": 7,
+    "order_number": 1,
+    "session_pid": "session_1",
+    "table": "T1",
+    "state": "rejected",
+    "placed_by": "member_1",
+    "placed_by_name": "Ana",
+    "placed_at": "2024-01-15T10:30:00Z",
+    "confirmed_at": None,
+    "lines": [],
+    "total": 0,
+    "currency": "INR",
+    "special_instructions": "",
+    "pos_reference": None,
+    "error": "The staff have cancelled this order",
+}
+
+
 async def test_the_staffs_calls_are_the_protocols() -> None:
     calls = Calls()
 
@@ -165,6 +185,8 @@ async def test_the_staffs_calls_are_the_protocols() -> None:
             return httpx.Response(200, json={"orders": [], "next": "more"})
         if request.method == "PATCH":
             return httpx.Response(200, json={"whatever": 1})
+        if request.url.path.endswith("/resolve"):
+            return httpx.Response(200, json=AN_ORDER)
         return httpx.Response(204)
 
     calls.answer = answer
@@ -173,15 +195,22 @@ async def test_the_staffs_calls_are_the_protocols() -> None:
             "http://comanda.test", "staff", surroundings=calls.surroundings()
         ) as staff:
             await staff.close_session("session_1")
-            page = await staff.list_orders(7, state="needs_staff", cursor="here")
+            page = await staff.list_orders(7, states=["needs_staff"], cursor="here", limit=5)
             await staff.list_orders(7)
             await staff.patch_menu_item(7, 456, available=False, price=640.0)
             await staff.patch_menu_item(7, 456, available=True)
+            settled = await staff.resolve_order("ORD-7-1", "rejected", reason="Nobody has it")
+    assert settled.state == "rejected"
     assert page.next == "more"
     assert calls.said == [
         ("POST", "/api/sessions/session_1/close", None),
-        ("GET", "/api/restaurants/7/orders?state=needs_staff&cursor=here", None),
+        ("GET", "/api/restaurants/7/orders?state=needs_staff&cursor=here&limit=5", None),
         ("GET", "/api/restaurants/7/orders", None),
         ("PATCH", "/api/restaurants/7/menu/456", {"available": False, "price": 640.0}),
         ("PATCH", "/api/restaurants/7/menu/456", {"available": True}),
+        (
+            "POST",
+            "/api/orders/ORD-7-1/resolve",
+            {"outcome": "rejected", "reason": "Nobody has it", "pos_reference": None},
+        ),
     ]

@@ -24,9 +24,9 @@ from comanda.actors.domain.order import (
 )
 from comanda.actors.ports import Pos
 from comanda.actors.pos_task import PosTimes
-from comanda.config import Settings
+from comanda.config import Settings, make_settings
 from comanda.http.routes import ENDPOINTS
-from comanda.pos import dummy
+from comanda.pos import answers, dummy, webhook
 from comanda.pos.dummy import DummyPos, Wishes, read_wishes
 from tests.actors.domain.helpers import MARGHERITA, NOW, ATable, place
 
@@ -95,9 +95,22 @@ def test_the_callback_is_not_served_as_the_page_says() -> None:
     assert "/api/pos/callbacks" not in [endpoint.path for endpoint in ENDPOINTS]
 
 
-def test_the_only_pos_that_serve_knows_is_the_dummy() -> None:
-    assert "knows `dummy` alone" in " ".join(PAGE.section("What this version speaks").prose.split())
-    assert get_args(Settings.model_fields["pos"].annotation) == ("dummy",)
+def test_serve_knows_the_dummy_and_a_base_url() -> None:
+    prose = " ".join(PAGE.section("What this version speaks").prose.split())
+    assert "knows `dummy` and one base URL" in prose
+    for pos in ("dummy", "https://pos.example/api"):
+        assert f"--pos {pos}`" in prose or pos == Settings.model_fields["pos"].default
+        assert make_settings(pos=pos).pos == pos
+
+
+def test_the_figures_of_the_adapter_over_http_are_those_of_the_code() -> None:
+    prose = " ".join(PAGE.section("Submitting").prose.split())
+    assert f"longer than {webhook.MAX_ANSWER_BYTES // 1024} KiB" in prose
+    assert f"has {webhook.CALLS_PER_RESTAURANT} calls under way" in prose
+    assert Settings.model_fields["pos_calls_per_restaurant"].default == webhook.CALLS_PER_RESTAURANT
+    assert (webhook.ANSWER_SHARE, webhook.CONNECT_SHARE) == (0.9, 0.3)
+    assert f"{answers.DEFAULT_RETRY_SECONDS:g} seconds where nothing is said" in PAGE.text
+    assert f"({PosTimes().shortest_retry_seconds:g} seconds at the least)" in PAGE.text
 
 
 def test_the_times_on_the_page_are_those_of_the_code() -> None:

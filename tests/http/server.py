@@ -469,12 +469,18 @@ def _empty_database() -> bytes:
 
 @asynccontextmanager
 async def serving(folder: Path, pos: Any = None, **given: Any) -> AsyncIterator[Server]:
-    """A server on a database in `folder`; at the end it is stopped and must end by itself."""
-    settings = settings_for(folder, **given)
+    """A server on a database in `folder`; at the end it is stopped and must end by itself.
+
+    `pos` is a POS, or a text: the setting that names one.
+    """
+    if isinstance(pos, str):
+        settings, pos = settings_for(folder, pos=pos, **given), None
+    else:
+        settings, pos = settings_for(folder, **given), pos or TestPos()
     shutdown, ended = trio.Event(), trio.Event()
 
     async def run(task_status: trio.TaskStatus[Running]) -> None:
-        await serve(settings, shutdown=shutdown, pos=pos or TestPos(), task_status=task_status)
+        await serve(settings, shutdown=shutdown, pos=pos, task_status=task_status)
         ended.set()
 
     async with trio.open_nursery() as nursery:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from itertools import count
-from typing import Any
+from typing import Any, Literal
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,6 +23,7 @@ from comanda.actors.domain.inputs import (
     Input,
     Interrupted,
     LockEnded,
+    StaffResolved,
 )
 from comanda.actors.domain.menu import Table
 from comanda.actors.domain.messages import (
@@ -72,7 +73,10 @@ STEPS = st.tuples(st.integers(0, 99), st.integers(0, 99), st.integers(1, 99), na
 """Which of the inputs that make sense at the moment, and what with."""
 
 IN_FLIGHT = ("call", "call", "answer", "answer", "answer", "lock ends", "restart", "edit")
-AT_REST = ("add", "add", "update", "remove", "order", "order", "order", "late answer", "others")
+AT_REST = (
+    *("add", "add", "update", "remove", "order", "order", "order"),
+    *("late answer", "staff", "others"),
+)
 
 OUTCOMES = (
     Accepted("POS-1"),
@@ -110,6 +114,10 @@ def said(party: Party, step: Step, request_id: str | None) -> Input:
     if kind == "late answer" and session.in_doubt:
         doubts = list(session.in_doubt)
         return CallAnswered(doubts[some % len(doubts)], OUTCOMES[qty % len(OUTCOMES)])
+    if kind == "staff" and session.in_doubt:
+        doubts = list(session.in_doubt)
+        outcome: Literal["confirmed", "rejected"] = "confirmed" if qty % 2 else "rejected"
+        return StaffResolved(doubts[some % len(doubts)], outcome, None, name, "staff")
     if kind == "others":
         return (
             Admit(name),

@@ -110,8 +110,8 @@ def test_an_order_begins_prepared(sql: Connection) -> None:
         sql,
         "INSERT INTO order_journal SELECT 'ORD-7-2', restaurant_id, 2, session_pid, table_label,"
         " 'sent', placed_by, placed_by_name, placed_at, lock_ends_at, lines, total_minor, currency,"
-        " minor_digits, special_instructions, payload, 0, FALSE, NULL, NULL, NULL, NULL, FALSE"
-        " FROM order_journal",
+        " minor_digits, special_instructions, payload, 0, FALSE, NULL, NULL, NULL, NULL, FALSE,"
+        " NULL, NULL FROM order_journal",
         "an order begins prepared",
     )
 
@@ -128,6 +128,21 @@ def test_an_orders_key_lines_total_and_payload_never_change(sql: Connection, wha
 def test_a_settled_order_is_final(sql: Connection) -> None:
     journal(sql, 1, "rejected")
     refused(sql, "UPDATE order_journal SET error = 'x'", "no move of an order")
+
+
+@pytest.mark.parametrize("state", ["confirmed", "rejected"])
+def test_the_staffs_decision_says_who_and_why_with_the_outcome(
+    sql: Connection, state: OrderStateName
+) -> None:
+    journal(sql, 1, *WAYS["needs_staff"])
+    why = "only a settled order was decided by the staff"
+    both = "decided_by = 'staff', decided_reason = 'Asked'"
+    settled = f"state = '{state}', settled_at = 9"
+    refused(sql, f"UPDATE order_journal SET {both}", why)
+    for half in both.split(", "):
+        refused(sql, f"UPDATE order_journal SET {settled}, {half}", why)
+    sql.execute(text(f"UPDATE order_journal SET {settled}, {both}"))
+    refused(sql, "UPDATE order_journal SET decided_by = 'x'", "no move of an order")
 
 
 @pytest.mark.parametrize("way", [(), ("sent",), ("sent", "unknown")])
@@ -153,7 +168,7 @@ def test_an_order_number_is_used_once_and_names_the_order(sql: Connection) -> No
         "INSERT INTO order_journal SELECT 'ORD-7-5', restaurant_id, 4, session_pid, table_label,"
         " 'prepared', placed_by, placed_by_name, placed_at, lock_ends_at, lines, total_minor,"
         " currency, minor_digits, special_instructions, payload, 0, FALSE, NULL, NULL, NULL, NULL,"
-        " FALSE FROM order_journal",
+        " FALSE, NULL, NULL FROM order_journal",
         "ck_order_journal_order_id",
     )
 

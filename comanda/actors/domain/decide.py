@@ -19,6 +19,7 @@ from .inputs import (
     Interrupted,
     LockEnded,
     Refusal,
+    StaffResolved,
     refuse,
 )
 from .messages import (
@@ -33,7 +34,7 @@ from .messages import (
 )
 from .placing import place_order
 from .session import MAX_MEMBERS, NO_REQUESTS, Session
-from .settling import call_answered, call_starting, interrupted, lock_ended
+from .settling import call_answered, call_starting, interrupted, lock_ended, staff_resolved
 
 ALREADY_PROCESSED = "Order already being processed"
 """Specification 5.3, word for word."""
@@ -56,6 +57,8 @@ def decide(session: Session, said: Input, context: Context) -> Decision | Refusa
             return call_answered(session, said, context)
         case LockEnded():
             return lock_ended(session, said, context)
+        case StaffResolved():
+            return staff_resolved(session, said, context)
         case Interrupted():
             return interrupted(session, context)
         case FollowMenu():

@@ -1,13 +1,13 @@
 """What a session decides upon: a member's command, or something the house tells it."""
 
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
 from .changes import Changes
 from .menu import Menu
-from .messages import CartCommand, ErrorCode, Event, Rejection
+from .messages import CartCommand, Event, RefusalCode, Rejection
 from .order import Order, PosOutcome
 from .session import Session
 
@@ -52,6 +52,19 @@ class LockEnded(Struct, frozen=True):
     order_id: str
 
 
+class StaffResolved(Struct, frozen=True):
+    """The staff have settled an order that was left to them. The reply is the order.
+
+    `by` says whose staff, `reason` why, in their words; `pos_reference` where they have one.
+    """
+
+    order_id: str
+    outcome: Literal["confirmed", "rejected"]
+    pos_reference: str | None
+    reason: str
+    by: str
+
+
 class CloseSession(Struct, frozen=True):
     """The party has left."""
 
@@ -66,6 +79,7 @@ Input = (
     | CallAnswered
     | Interrupted
     | LockEnded
+    | StaffResolved
     | CloseSession
 )
 
@@ -113,6 +127,6 @@ class Refusal(Struct, frozen=True):
     show_snapshot: bool = False
 
 
-def refuse(code: ErrorCode, message: str, *, show_snapshot: bool = False) -> Refusal:
+def refuse(code: RefusalCode, message: str, *, show_snapshot: bool = False) -> Refusal:
     """The refusal with this code and this sentence."""
     return Refusal(Rejection(code, message), show_snapshot)

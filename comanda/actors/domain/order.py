@@ -51,9 +51,13 @@ class Rejected(Struct, frozen=True, tag="rejected"):
 
 
 class NotSent(Struct, frozen=True, tag="not_sent"):
-    """The order provably never left us."""
+    """The order provably never left us, or was turned away at the door without having been taken in.
+
+    `retry_after_seconds`: when the POS would have the call come again; None where it has not said.
+    """
 
     why: str
+    retry_after_seconds: float | None = None
 
 
 class Unknown(Struct, frozen=True, tag="unknown"):
@@ -110,7 +114,8 @@ class Order(Struct, frozen=True):
 
     `payload` are the very bytes that go to the POS, made once at the lock: the same key never travels
     with other bytes. `attempt` counts calls to the POS. `lock_ends_at` is the wall-clock end of the
-    cart's lock. `expected_by` stands only where the POS has answered `Pending`.
+    cart's lock. `expected_by` stands only where the POS has answered `Pending`. `decided_by` and
+    `decided_reason` stand where the staff have settled it: whose staff, and why.
     """
 
     order_id: str
@@ -136,6 +141,8 @@ class Order(Struct, frozen=True):
     pos_reference: str | None = None
     error: str | None = None
     allow_retry: bool = False
+    decided_by: str | None = None
+    decided_reason: str | None = None
 
     @property
     def stage(self) -> Stage:

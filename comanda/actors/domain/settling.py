@@ -8,7 +8,16 @@ from msgspec.structs import replace
 
 from .changes import AttemptEnded, AttemptStarted, Changes, LineMove
 from .editing import follow_menu
-from .inputs import CallAnswered, CallStarting, Context, Decision, LockEnded
+from .inputs import (
+    CallAnswered,
+    CallStarting,
+    Context,
+    Decision,
+    LockEnded,
+    Refusal,
+    StaffResolved,
+    refuse,
+)
 from .messages import (
     CartUnlocked,
     Event,
@@ -22,6 +31,9 @@ from .order import IN_FLIGHT, Accepted, NotSent, Order, Pending, Rejected, Unkno
 from .session import Session
 
 TOO_LATE = "The order was not sent in time"
+
+REJECTED_BY_STAFF = "The staff have cancelled this order"
+"""What guests read; the staff's own reason stays in the journal."""
 
 PROCESSING_MESSAGES: dict[Stage, str] = {
     "sent": "Your order is being processed...",
@@ -129,6 +141,25 @@ def lock_ended(session: Session, said: LockEnded, context: Context) -> Decision:
     return Decision(after, events, changes, reply=order)
 
 
+def staff_resolved(session: Session, said: StaffResolved, context: Context) -> Decision | Refusal:
+    """The staff say how an order in `needs_staff` has ended; no call to the POS is on record for it.
+
+    Refused for any other order: one in flight is still asked for, a settled one is final.
+    """
+    order = session.in_doubt.get(said.order_id)
+    if order is None:
+        return refuse("conflict", "This order does not wait for the staff")
+    order = replace(
+        order,
+        pos_reference=said.pos_reference or order.pos_reference,
+        decided_by=said.by,
+        decided_reason=said.reason,
+    )
+    if said.outcome == "confirmed":
+        return _confirm(session, order, order.pos_reference, Changes(), context)
+    return _fail(session, order, REJECTED_BY_STAFF, False, Changes(), context)
+
+
 def _in_doubt(
     session: Session, order: Order, outcome: Pending | Unknown, changes: Changes, context: Context
 ) -> Decision:
@@ -154,7 +185,7 @@ def _in_doubt(
 
 
 def _confirm(
-    session: Session, order: Order, reference: str, changes: Changes, context: Context
+    session: Session, order: Order, reference: str | None, changes: Changes, context: Context
 ) -> Decision:
     order.check_move("confirmed")
     order = replace(

@@ -24,9 +24,10 @@ from comanda.http.socket import MemberSocket, WorkerLimits, text_frame
 
 from .fit import check_fit, tune_garbage_collection
 from .serving import StartupError, bind, serve
-from .streams import SOCKET_EXTENSION
+from .streams import CONNECTION_EXTENSION, SOCKET_EXTENSION
 
 __all__ = [
+    "CONNECTION_EXTENSION",
     "SOCKET_EXTENSION",
     "MemberSocket",
     "StartupError",

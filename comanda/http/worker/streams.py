@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 SOCKET_EXTENSION = "comanda.socket"
 """Under this name a websocket's ASGI scope holds its `MemberSocket`, in `extensions`."""
 
+CONNECTION_EXTENSION = "comanda.connection"
+"""Under this name a request's ASGI scope holds its `Connection`, which an application that plays a
+broken server may `abort` or `finish`."""
+
 _MESSAGES_A_TURN = 64  # A peer's flood of small frames lets the other tasks run after so many.
 
 
@@ -111,6 +115,8 @@ class AppTasks(TaskGroup):
         if scope["type"] == "websocket":
             scope["extensions"][SOCKET_EXTENSION] = self._connection.member
             self._connection.member_inbox = inbox
+        else:
+            scope["extensions"][CONNECTION_EXTENSION] = self._connection
         self.nursery.start_soon(self._run, app, scope, inbox, send)
         return inbox.put
 

@@ -25,9 +25,9 @@ from comanda.actors.domain.menu import Menu, MenuItem
 from comanda.actors.domain.messages import (
     AddItem,
     CartCommand,
-    ErrorCode,
     Event,
     PlaceOrder,
+    RefusalCode,
     SeenItem,
 )
 from comanda.actors.domain.money import to_major
@@ -191,7 +191,7 @@ class ATable:
         """A member's command that must be accepted."""
         return self.hears(ByMember(by, command))
 
-    def refuses(self, command: CartCommand, by: str = "member_1") -> ErrorCode:
+    def refuses(self, command: CartCommand, by: str = "member_1") -> RefusalCode:
         """The code with which a member's command is refused; the state must stay the same object."""
         before = self.session
         code = refused(self.decide(ByMember(by, command))).rejection.code

@@ -3,7 +3,7 @@
 import copy
 import json
 from collections import Counter
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from hypothesis import HealthCheck, settings
@@ -26,6 +26,7 @@ from comanda.actors.domain.inputs import (
     Interrupted,
     LockEnded,
     Refusal,
+    StaffResolved,
 )
 from comanda.actors.domain.messages import (
     Ack,
@@ -84,6 +85,11 @@ outcomes: st.SearchStrategy[PosOutcome] = st.sampled_from(
         Pending("K-1", NOW),
         Pending(None, None),
     ]
+)
+
+
+decided: st.SearchStrategy[Literal["confirmed", "rejected"]] = st.sampled_from(
+    ["confirmed", "rejected"]
 )
 
 
@@ -297,6 +303,29 @@ class Table(RuleBasedStateMachine):
     @rule(outcome=outcomes)
     def an_answer_comes_after_the_lock(self, outcome: PosOutcome) -> None:
         self.hear(CallAnswered(next(iter(self.table.session.in_doubt)), outcome))
+
+    @precondition(lambda self: self.table.session.in_doubt)
+    @rule(outcome=decided, reference=st.none() | st.just("A-1"))
+    def the_staff_settle_an_order(
+        self, outcome: Literal["confirmed", "rejected"], reference: str | None
+    ) -> None:
+        before = self.table.session
+        order_id = next(iter(before.in_doubt))
+        self.hear(StaffResolved(order_id, outcome, reference, "Asked the kitchen", "the staff"))
+        after = self.table.session
+        assert order_id not in after.in_doubt
+        assert (after.lines, after.pending) == (before.lines, before.pending)
+        assert after.last_order == before.last_order
+
+    @rule(data=st.data(), outcome=decided)
+    def the_staff_settle_any_order(
+        self, data: st.DataObject, outcome: Literal["confirmed", "rejected"]
+    ) -> None:
+        order_id = data.draw(st.sampled_from([*self.order_ids, "ORD-7-1"]))
+        waits = order_id in self.table.session.in_doubt
+        before = self.table.session
+        self.hear(StaffResolved(order_id, outcome, None, "Asked the kitchen", "the staff"))
+        assert waits == (self.table.session is not before)
 
     @rule(
         data=st.data(),

@@ -1,12 +1,12 @@
 """Bodies of HTTP requests and answers, the same for the server and its clients."""
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from .shapes import OrderRecord
-from .vocabulary import MemberName
+from .vocabulary import MemberName, PosReference, Reason
 
 
 class ClientSettings(Struct, frozen=True):
@@ -112,3 +112,14 @@ class MenuItemPatch(Struct, frozen=True):
 
     available: bool | UnsetType = UNSET
     price: Annotated[float, Meta(ge=0)] | UnsetType = UNSET
+
+
+class ResolveBody(Struct, frozen=True):
+    """How an order that was left to the staff has ended, and why they say so.
+
+    `pos_reference` is the POS's name for the order, where it has one.
+    """
+
+    outcome: Literal["confirmed", "rejected"]
+    reason: Reason
+    pos_reference: PosReference | None = None

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from .shapes import CartItem, CartSnapshot, JoinedMember, OrderRecord, PresentMember
-from .vocabulary import ErrorCode, Stage
+from .vocabulary import ErrorCode, RefusalCode, Stage
 
 
 class CartUpdated(Struct, frozen=True, tag="cart_updated"):
@@ -161,10 +161,11 @@ Told = Event | CartSnapshot | Presence | MenuUpdated | Pong | ServerClosing | Ac
 class Rejection(Struct, frozen=True):
     """A legitimate no. A value, never an exception."""
 
-    code: ErrorCode
+    code: RefusalCode
     message: str
     retry_after: float | None = None
 
     def as_error(self, request_id: str | None) -> Error:
         """The wire's form of this refusal, for the sender alone."""
+        assert self.code != "conflict", "no member's command is answered so"
         return Error(self.code, self.message, request_id, self.retry_after)

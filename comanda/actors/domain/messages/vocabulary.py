@@ -13,6 +13,9 @@ MAX_NAME_CHARACTERS = 40
 MAX_SENTENCE_CHARACTERS = 200
 """What is wrong with a message; the decoder may quote the message itself."""
 
+MAX_REASON_CHARACTERS = 200
+MAX_REFERENCE_CHARACTERS = 100
+
 RequestId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
 PublicId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}(?!\n)$")]
 Qty = Annotated[int, Meta(ge=1, le=MAX_QTY)]
@@ -21,6 +24,8 @@ Instructions = Annotated[str, Meta(max_length=MAX_INSTRUCTIONS_CHARACTERS)]
 MenuItemId = Annotated[int, Meta(ge=0, le=2**53)]
 MemberName = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_CHARACTERS)]
 Total = Annotated[float, Meta(ge=0)]
+Reason = Annotated[str, Meta(min_length=1, max_length=MAX_REASON_CHARACTERS)]
+PosReference = Annotated[str, Meta(min_length=1, max_length=MAX_REFERENCE_CHARACTERS)]
 
 LineState = Literal["pending", "locked", "ordered"]
 Stage = Literal["sent", "unknown", "pending", "needs_staff"]
@@ -42,3 +47,5 @@ ErrorCode = Literal[
     "storage_unavailable",
     "session_closed",
 ]
+RefusalCode = ErrorCode | Literal["conflict"]
+"""`conflict` answers the staff alone, over HTTP."""

@@ -1,0 +1,196 @@
+"""`comanda pos`: the simulator of a POS, and its ledger as a table."""
+
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import trio
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from .failing import failures_in_words, give_up, reader_may_leave
+from .phone import clean
+
+if TYPE_CHECKING:
+    import socket
+
+    from comanda.pos.simulator.entries import Line, Summary
+    from comanda.pos.simulator.server import SimulatorSettings
+
+app = typer.Typer(
+    name="pos",
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+DOUBLED = 1
+"""The exit code of `comanda pos ledger` when a key had more than one effect."""
+
+
+@app.callback(invoke_without_command=True)
+def pos(
+    context: typer.Context,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")
+    ] = 8090,
+    ledger: Annotated[
+        Path, typer.Option(help="File that keeps every effect; made when it is missing.")
+    ] = Path("pos-ledger.jsonl"),
+    delay: Annotated[float, typer.Option(min=0, max=3600, help="Seconds an order takes.")] = 0.5,
+    accept_rate: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of orders that are accepted.")
+    ] = 1.0,
+    seed: Annotated[
+        int, typer.Option(help="The same seed: the same outcomes and faults for the same orders.")
+    ] = 0,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=RATE",
+            help="A fault and its rate, as lost=0.1 or delay=14=0.05; may be given several times.",
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="File with a token which every call must bear (Authorization: Bearer)."),
+    ] = None,
+) -> None:
+    """Play a POS over HTTP, faults included, until SIGTERM or Ctrl-C.
+
+    What reached the kitchen stands in a ledger: [bold]comanda pos ledger pos-ledger.jsonl[/bold].
+    Single calls are made to fail by the header X-Pos-Fault or by POST /control.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from comanda.http.worker import bind
+    from comanda.logs import configure_logs
+    from comanda.pos.simulator.desk import Habits
+    from comanda.pos.simulator.faults import FaultUnknown, parse_rates
+    from comanda.pos.simulator.server import SimulatorSettings
+
+    try:
+        rates = parse_rates(dict(_name_and_rate(text) for text in fault or ()))
+    except FaultUnknown as error:
+        give_up(str(error))
+    settings = SimulatorSettings(
+        ledger=ledger,
+        habits=Habits(delay, accept_rate, seed),
+        rates=rates,
+        token=None if token_file is None else _token_in(token_file),
+    )
+    configure_logs("warning", "auto")
+    with failures_in_words(f"{host}:{port}"):
+        trio.run(_run, settings, bind(host, port), host)
+
+
+def _name_and_rate(text: str) -> tuple[str, float]:
+    name, _, rate = text.rpartition("=")
+    try:
+        return name, float(rate)
+    except ValueError:
+        give_up(f"--fault {text}: it is written NAME=RATE, as lost=0.1")
+
+
+def _token_in(path: Path) -> str:
+    try:
+        token = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        give_up(f"the token file {path} cannot be read: {reason}")
+    if not token:
+        give_up(f"the token file {path} is empty")
+    return token
+
+
+async def _run(settings: "SimulatorSettings", sockets: "list[socket.socket]", host: str) -> None:
+    from comanda.pos.simulator.server import run_simulator
+
+    shutdown = trio.Event()
+    port = sockets[0].getsockname()[1]
+    async with trio.open_nursery() as nursery:
+
+        async def until_signal(
+            task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+        ) -> None:
+            with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+                task_status.started()
+                async for _ in signals:
+                    if shutdown.is_set():
+                        nursery.cancel_scope.cancel()  # asked twice: at once
+                    shutdown.set()
+
+        async def serving(
+            task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+        ) -> None:
+            await run_simulator(settings, sockets, shutdown=shutdown, task_status=task_status)
+            nursery.cancel_scope.cancel()
+
+        await nursery.start(until_signal)
+        await nursery.start(serving)
+        shown = f"[{host}]" if ":" in host else host
+        print(f"The POS takes calls at http://{shown}:{port}", flush=True)
+
+
+@app.command("ledger")
+def show_ledger(
+    file: Annotated[Path, typer.Argument(help="A simulator's ledger.")],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object: the lines and the summary.")
+    ] = False,
+) -> None:
+    """Print a ledger and what it comes to. Exit code 1 when a key had more than one effect."""
+    import msgspec
+
+    from comanda.pos.simulator.entries import summarize
+    from comanda.pos.simulator.ledger import read_ledger
+
+    with failures_in_words():
+        lines, _ = read_ledger(file)
+    summary = summarize(lines)
+    with reader_may_leave():
+        if as_json:
+            print(msgspec.json.encode({"lines": lines, "summary": summary}).decode(), flush=True)
+        else:
+            _print_lines(lines)
+            print(_in_words(summary), flush=True)
+    if summary.doubled:
+        raise typer.Exit(DOUBLED)
+
+
+COLUMNS = ("time", "key", "what", "effect", "payload", "reference or reason")
+
+
+def _print_lines(lines: "list[Line]") -> None:
+    rows = [_row(line) for line in lines]
+    if not sys.stdout.isatty():
+        for row in rows:
+            print("\t".join(row))
+        return
+    table = Table(*COLUMNS)
+    styles: dict[str, Literal["bold", "dim"]] = {"yes": "bold", "no": "dim"}
+    for row in rows:
+        table.add_row(*row, style=styles.get(row[3], ""))
+    Console(markup=False).print(table)
+
+
+def _row(line: "Line") -> tuple[str, ...]:
+    from comanda.pos.simulator.entries import Effect
+
+    more, effect = "", "no"
+    if isinstance(line, Effect):
+        reason = f"{line.code}: {line.message}" if line.code else line.reference or ""
+        more, effect = clean(reason), "settles" if line.settles else "yes"
+    at = line.at.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+    return at, clean(line.key), line.kind, effect, line.sha256[:12] or "-", more or "-"
+
+
+def _in_words(summary: "Summary") -> str:
+    words = (
+        f"keys {summary.keys}, effects {summary.effects}, duplicates {summary.duplicates}, "
+        f"keys reused {summary.key_reused}, keys with more than one effect {len(summary.doubled)}"
+    )
+    return words + "".join(f"\n  {clean(key)}" for key in summary.doubled)

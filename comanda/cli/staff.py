@@ -1,0 +1,216 @@
+"""`comanda orders` and `comanda resolve`: what the staff do with orders from a terminal."""
+
+import sys
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final, TypeVar, get_args
+
+import httpx
+import trio
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from comanda.actors.domain.messages import (
+    MAX_REASON_CHARACTERS,
+    MAX_REFERENCE_CHARACTERS,
+    OrderList,
+    OrderRecord,
+    OrderStateName,
+    encode,
+)
+from comanda.client import ApiError, StaffClient
+
+from .failing import failures_in_words, first_of, give_up, reader_may_leave
+from .phone import clean
+
+DEFAULT_SERVER: Final = "http://127.0.0.1:8080"
+DEMO_RESTAURANT: Final = 7
+LISTED_DEFAULT: Final = 50
+LISTED_MOST: Final = 10_000
+PAGE_MOST: Final = 200
+"""Orders a page, by the protocol."""
+
+REFUSED: Final = 1
+STATES: Final[tuple[OrderStateName, ...]] = get_args(OrderStateName)
+COLUMNS: Final = ("order", "table", "state", "placed", "by", "total", "POS reference", "lines")
+
+T = TypeVar("T")
+
+Server = Annotated[str, typer.Option(help="The server's address.", envvar="COMANDA_SERVER")]
+StaffTokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="File with the staff's token. Or set COMANDA_STAFF_TOKEN in the environment; there is no "
+        "option for the token itself, since options can be read in process listings.",
+        envvar="COMANDA_STAFF_TOKEN_FILE",
+    ),
+]
+
+
+class Outcome(StrEnum):
+    """How an order has ended."""
+
+    confirmed = "confirmed"
+    rejected = "rejected"
+
+
+def orders(
+    server: Server = DEFAULT_SERVER,
+    restaurant: Annotated[
+        int, typer.Option(help="The restaurant's id in the menu file.", min=0)
+    ] = DEMO_RESTAURANT,
+    state: Annotated[
+        str,
+        typer.Option(
+            help="One or more states, separated by commas: prepared, sent, unknown, needs_staff, "
+            "confirmed, rejected.",
+            show_default="all",
+        ),
+    ] = "",
+    limit: Annotated[
+        int, typer.Option(help="At most so many, the newest.", min=1, max=LISTED_MOST)
+    ] = LISTED_DEFAULT,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    staff_token_file: StaffTokenFile = None,
+) -> None:
+    """List a restaurant's orders, newest first.
+
+    Those that wait for the staff: [bold]comanda orders --state needs_staff[/bold]. In a pipe a line is
+    one order, its columns separated by tabs. Exits with 1 where the server refuses, with 2 where there
+    is no such server, state or token.
+    """
+    wanted = [word.strip() for word in state.split(",") if word.strip()]
+    for word in wanted:
+        if word not in STATES:
+            give_up(f"“{clean(word)}” is no state of an order; states are: {', '.join(STATES)}")
+    states = [known for known in STATES if known in wanted]
+    listed = _ask(
+        server,
+        staff_token_file,
+        lambda staff: _newest(staff, restaurant, states, limit),
+    )
+    with reader_may_leave():
+        if as_json:
+            print(encode(listed).decode())
+        else:
+            _print(listed)
+
+
+def resolve(
+    order_id: Annotated[
+        str, typer.Argument(metavar="ORDER_ID", help="As `comanda orders` has it.")
+    ],
+    outcome: Annotated[
+        Outcome, typer.Argument(help="confirmed: the kitchen has it. rejected: it never will.")
+    ],
+    reason: Annotated[str, typer.Option(help="How you know; kept with the order.")],
+    reference: Annotated[
+        str | None, typer.Option(help="The POS's name for the order, where it has one.")
+    ] = None,
+    server: Server = DEFAULT_SERVER,
+    staff_token_file: StaffTokenFile = None,
+) -> None:
+    """Settle an order that needs the staff; its table hears of it.
+
+    [bold]comanda resolve ORD-7-12 confirmed --reason "The kitchen has it"[/bold]. It cannot be taken
+    back. Exits with 1 where the server refuses, with 2 where there is no such server or token.
+    """
+    if not (reason.strip() and len(reason) <= MAX_REASON_CHARACTERS):
+        give_up(f"--reason must be 1 to {MAX_REASON_CHARACTERS} characters")
+    if reference is not None and not (
+        reference.strip() and len(reference) <= MAX_REFERENCE_CHARACTERS
+    ):
+        give_up(f"--reference must be 1 to {MAX_REFERENCE_CHARACTERS} characters")
+    order = _ask(
+        server,
+        staff_token_file,
+        lambda staff: staff.resolve_order(
+            order_id, outcome.value, reason=reason, pos_reference=reference
+        ),
+    )
+    with reader_may_leave():
+        print(f"{clean(order.order_id)} is {order.state}")
+
+
+async def _newest(
+    staff: StaffClient, restaurant_id: int, states: list[OrderStateName], limit: int
+) -> OrderList:
+    found: list[OrderRecord] = []
+    cursor: str | None = None
+    while True:
+        most = min(limit - len(found), PAGE_MOST)
+        page = await staff.list_orders(restaurant_id, states=states, cursor=cursor, limit=most)
+        found += page.orders
+        cursor = page.next
+        if cursor is None or len(found) >= limit:
+            return OrderList(tuple(found), cursor)
+
+
+def _ask(
+    server: str, staff_token_file: Path | None, call: Callable[[StaffClient], Awaitable[T]]
+) -> T:
+    """One call of the staff's, its failures as sentences."""
+    from comanda.config import make_settings  # the other commands start without it
+
+    with failures_in_words():
+        token = make_settings(staff_token_file=staff_token_file).read_staff_token()
+    if not token:
+        give_up("The staff's token is needed: set COMANDA_STAFF_TOKEN or give --staff-token-file")
+    if not (token.isascii() and token.isprintable()):
+        give_up("The staff's token cannot be sent: it must be printable ASCII, in one line")
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a narrow encoding
+    server = server.rstrip("/")
+
+    async def asking() -> T:
+        async with StaffClient(server, token) as staff:
+            return await call(staff)
+
+    try:
+        return trio.run(asking)
+    except (
+        ApiError,
+        httpx.HTTPError,
+        httpx.InvalidURL,
+        trio.TooSlowError,
+        ExceptionGroup,
+    ) as error:
+        first = first_of(error)
+        if isinstance(first, ApiError):
+            typer.secho(f"comanda: {clean(first.message)}", err=True, fg="red")
+            raise typer.Exit(REFUSED) from None
+        if isinstance(first, httpx.UnsupportedProtocol | httpx.InvalidURL):
+            give_up(f"“{clean(server)}” is no web address; one looks like {DEFAULT_SERVER}")
+        if isinstance(first, httpx.HTTPError | trio.TooSlowError):
+            give_up(f"No Comanda server answers at {clean(server)}; name it with --server")
+        raise
+
+
+def _print(listed: OrderList) -> None:
+    if sys.stdout.isatty():
+        table = Table(*COLUMNS, box=None, pad_edge=False)
+        for order in listed.orders:
+            table.add_row(*(Text(cell) for cell in _cells(order)))
+        Console(highlight=False).print(table if listed.orders else "No orders")
+    else:
+        for order in listed.orders:
+            print("\t".join(_cells(order)))
+    if listed.next is not None:
+        print("comanda: there are older ones; ask for more with --limit", file=sys.stderr)
+
+
+def _cells(order: OrderRecord) -> tuple[str, ...]:
+    lines = ", ".join(f"{line.qty} × {line.name}" for line in order.lines)
+    cells = (
+        order.order_id,
+        order.table,
+        order.state,
+        f"{order.placed_at:%Y-%m-%d %H:%M:%SZ}",
+        order.placed_by_name,
+        f"{order.total} {order.currency}",
+        order.pos_reference or "-",
+        lines,
+    )
+    return tuple(clean(cell) for cell in cells)

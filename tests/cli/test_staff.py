@@ -1,0 +1,156 @@
+"""`comanda orders` and `comanda resolve` as the staff run them: processes against a server."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .helpers import STAFF_TOKEN, Server, a_server, on_a_terminal, run
+
+TOKEN = {"COMANDA_STAFF_TOKEN": STAFF_TOKEN}
+LINE = (
+    r"ORD-7-\d+\tT\d+\tneeds_staff\t\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ\tAna\t\d+\.00 INR\t-\t"
+    r"1 × Margherita\n"
+)
+
+
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose locks end after a moment."""
+    options = ("--pos-timeout", "0.2", "--lock-limit", "0.3", "--rate-limits", "off")
+    with a_server(tmp_path_factory.mktemp("hasty"), *options, tables=12) as running:
+        yield running
+
+
+def left_to_the_staff(server: Server, table: int) -> str:
+    """An order at this table that got no answer before its lock ended."""
+    typed = "a 456 1\no pos:hang\n"
+    done = run("join", f"demo-{table}", "--name", "Ana", "--server", server.url, typed=typed)
+    order_id = re.search(r"ORD-7-\d+", done.stdout)
+    assert order_id is not None, (done.stdout, done.stderr)
+    return order_id[0]
+
+
+def orders(server: Server, *options: str) -> str:
+    done = run("orders", "--server", server.url, *options, **TOKEN)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_the_staff_list_an_order_settle_it_and_it_waits_no_longer(hasty: Server) -> None:
+    order_id = left_to_the_staff(hasty, 1)
+    waiting = orders(hasty, "--state", "needs_staff").splitlines(keepends=True)
+    (line,) = [one for one in waiting if one.startswith(order_id + "\t")]
+    assert re.fullmatch(LINE, line), line
+    words = ("resolve", order_id, "confirmed", "--reason", "The kitchen has it")
+    done = run(*words, "--reference", "A-1", "--server", hasty.url, **TOKEN)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{order_id} is confirmed\n", "")
+    assert order_id not in orders(hasty, "--state", "needs_staff,unknown")
+    assert f"{order_id}\t" in orders(hasty, "--state", "confirmed")
+    again = run(*words, "--server", hasty.url, **TOKEN)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert again.stderr == "comanda: This order is confirmed already\n"
+
+
+def test_an_order_can_be_cancelled_with_the_token_in_a_file(hasty: Server, tmp_path: Path) -> None:
+    order_id = left_to_the_staff(hasty, 2)
+    file = tmp_path / "token"
+    file.write_text(STAFF_TOKEN + "\n")
+    options = ("--reason", "Nobody has it", "--staff-token-file", str(file))
+    done = run("resolve", order_id, "rejected", *options, "--server", hasty.url)
+    assert (done.returncode, done.stdout) == (0, f"{order_id} is rejected\n"), done.stderr
+
+
+def test_json_is_the_protocols_list_of_orders(hasty: Server) -> None:
+    order_id = left_to_the_staff(hasty, 3)
+    listed = json.loads(orders(hasty, "--json"))
+    assert listed["next"] is None
+    (order,) = [one for one in listed["orders"] if one["order_id"] == order_id]
+    assert (order["state"], order["total"]) == ("needs_staff", 625.0)
+
+
+def test_more_orders_than_asked_for_are_said_to_be_there(hasty: Server) -> None:
+    left_to_the_staff(hasty, 4)
+    newest = left_to_the_staff(hasty, 5)
+    done = run("orders", "--limit", "1", "--server", hasty.url, **TOKEN)
+    assert done.returncode == 0
+    assert done.stdout.count("\n") == 1
+    assert done.stdout.startswith(newest + "\t")
+    assert done.stderr == "comanda: there are older ones; ask for more with --limit\n"
+
+
+def test_on_a_terminal_orders_are_a_table(hasty: Server, tmp_path: Path) -> None:
+    order_id = left_to_the_staff(hasty, 6)
+    file = tmp_path / "token"
+    file.write_text(STAFF_TOKEN)
+    options = ("--server", hasty.url, "--staff-token-file", str(file))
+    with on_a_terminal("orders", *options, columns=140) as terminal:
+        assert terminal.wait_for_end() == 0
+    seen = re.sub(r"\x1b\[\d*m", "", terminal.seen)
+    assert re.search(r"order +table +state +placed +by +total +POS reference +lines", seen)
+    assert re.search(rf"{order_id} +T6 +needs_staff .* 1 × Margherita", seen)
+
+
+def test_no_orders_are_nothing_in_a_pipe(hasty: Server) -> None:
+    assert orders(hasty, "--state", "prepared") == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("orders",), "The staff's token is needed: set COMANDA_STAFF_TOKEN or give --staff-tok"),
+        (("orders", "--state", "lost"), "“lost” is no state of an order; states are: prepared, s"),
+        (("resolve", "ORD-7-1", "confirmed", "--reason", " "), "--reason must be 1 to 200 char"),
+        (
+            ("resolve", "ORD-7-1", "confirmed", "--reason", "x", "--reference", "x" * 101),
+            "--reference must be 1 to 100 characters",
+        ),
+        (("orders", "--staff-token-file", "/nowhere/token"), "/nowhere/token"),
+    ],
+)
+def test_what_the_caller_can_mend_is_one_sentence_and_exit_code_2(
+    words: tuple[str, ...], sentence: str
+) -> None:
+    done = run(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("server", "sentence"),
+    [
+        ("http://127.0.0.1:9", "No Comanda server answers at http://127.0.0.1:9"),
+        ("nonsense", "“nonsense” is no web address"),
+    ],
+)
+def test_a_server_that_is_not_there_is_named(server: str, sentence: str) -> None:
+    for words in (("orders",), ("resolve", "ORD-7-1", "rejected", "--reason", "x")):
+        done = run(*words, "--server", server, **TOKEN)
+        assert (done.returncode, done.stdout) == (2, ""), done.stderr
+        assert sentence in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "token", "sentence"),
+    [
+        (("orders",), "wrong", "The staff token is not valid"),
+        (("orders", "--restaurant", "99"), STAFF_TOKEN, "There is no such restaurant"),
+        (
+            ("resolve", "ORD-7-9999", "rejected", "--reason", "x"),
+            STAFF_TOKEN,
+            "There is no such order",
+        ),
+        (("resolve", "a/b", "rejected", "--reason", "x"), STAFF_TOKEN, ""),
+    ],
+)
+def test_the_servers_no_is_its_sentence_and_exit_code_1(
+    hasty: Server, words: tuple[str, ...], token: str, sentence: str
+) -> None:
+    done = run(*words, "--server", hasty.url, COMANDA_STAFF_TOKEN=token)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"comanda: {sentence}")
+    assert done.stderr.count("\n") == 1

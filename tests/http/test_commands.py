@@ -506,7 +506,7 @@ async def test_a_member_who_is_told_so_and_goes_on_is_closed_1008(tmp_path: Path
 
 async def test_a_flood_is_one_also_when_a_few_of_its_messages_get_through(tmp_path: Path) -> None:
     async with (
-        serving(tmp_path, message_burst=20, messages_per_second=50, flood_messages=30) as server,
+        serving(tmp_path, message_burst=20, messages_per_second=10, flood_messages=100) as server,
         server.phone(await server.join()) as phone,
         trio.open_nursery() as nursery,
     ):

@@ -156,7 +156,7 @@ async def _sit_down(
         why = objection(scout)
         if why:
             return why
-        if table.session_open:
+        if scout.store.items:
             await scout.clear_cart()
         holding.push_async_exit(sitting.pop_all())
     return ""

@@ -241,17 +241,41 @@ async def test_a_full_table_is_passed_over(tmp_path: Path) -> None:
 
 
 async def test_plays_at_the_same_time_take_different_tables(tmp_path: Path) -> None:
-    file = session(JOIN, ADD, ORDER, CONFIRMED, expect("orders = 1"))
+    plays = 6
+
+    class AnswersWhenAllHaveOrdered:
+        """However slow the machine, no play can end before each has a table of its own."""
+
+        def __init__(self) -> None:
+            self._ordered: set[str] = set()
+            self._all = trio.Event()
+
+        async def submit(self, order: Order) -> PosOutcome:
+            self._ordered.add(order.order_id)
+            if len(self._ordered) == plays:
+                self._all.set()
+            await self._all.wait()
+            return Accepted("POS")
+
+        async def look_up(self, order: Order) -> PosOutcome | None:
+            return None
+
+    confirmed = CONFIRMED + "within = 30\n"
+    file = session(JOIN, ADD, ORDER, confirmed, expect("orders = 1"))
     results: list[Played] = []
 
     async def one(url: str) -> None:
         results.append(await played(url, file))
 
-    async with embedded_server(tmp_path) as server, trio.open_nursery() as nursery:
-        for _ in range(6):
+    pos = AnswersWhenAllHaveOrdered()
+    async with (
+        embedded_server(tmp_path, pos=pos, pos_timeout=30) as server,
+        trio.open_nursery() as nursery,
+    ):
+        for _ in range(plays):
             nursery.start_soon(one, server.url)
-    assert [one.sentence for one in results] == [""] * 6
-    assert len({one.table_code for one in results}) == 6
+    assert [one.sentence for one in results] == [""] * plays
+    assert len({one.table_code for one in results}) == plays
 
 
 async def test_a_table_can_be_chosen_unless_an_order_holds_it(tmp_path: Path) -> None:

@@ -14,20 +14,17 @@ import struct
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import trio
-from wsproto.frame_protocol import FrameDecoder, Opcode, ParseFailed
+from wsproto.frame_protocol import Opcode
+
+from .frames import MAX_REASON_BYTES, NO_CODE, PEER_CODES, PING_FRAME, frame_of
 
 CHUNK_BYTES = 65_536
 """What one write or read moves at most; the write timeout is for so many bytes."""
 
-_FINAL = 0x80
-_MAX_REASON_BYTES = 123  # A control frame holds 125 bytes, two are the code.
-_NO_CODE = 1005
 _LOST = 1006
-# What RFC 6455 section 7.4 and its registry let a peer put into a close frame.
-_PEER_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
 
 
 @dataclass(frozen=True)
@@ -75,127 +72,6 @@ class WorkerLimits:
     """From the shutdown to the force. Above `close_timeout_seconds`."""
     lifespan_seconds: float = 60
     """The application's start, and its stop, take no longer."""
-
-
-def text_frame(payload: bytes) -> bytes:
-    """The whole, unmasked text frame of a UTF-8 payload: built once, sent to any number."""
-    return _frame(Opcode.TEXT, payload)
-
-
-def _frame(opcode: int, payload: bytes) -> bytes:
-    size = len(payload)
-    if size < 126:
-        return bytes((_FINAL | opcode, size)) + payload
-    if size < 65_536:
-        return bytes((_FINAL | opcode, 126)) + size.to_bytes(2, "big") + payload
-    return bytes((_FINAL | opcode, 127)) + size.to_bytes(8, "big") + payload
-
-
-def binary_frame(payload: bytes) -> bytes:
-    """The whole, unmasked binary frame. Comanda sends none; an ASGI application may."""
-    return _frame(Opcode.BINARY, payload)
-
-
-_PING_FRAME = _frame(Opcode.PING, b"")
-
-
-class Violation(Exception):
-    """The peer broke the protocol or a limit; `code` is the close code it gets for it."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
-
-
-@dataclass(frozen=True)
-class PingReceived:
-    payload: bytes
-
-
-@dataclass(frozen=True)
-class CloseReceived:
-    code: int  # 1005 where the frame has none
-
-
-class FrameReader:
-    """Whole text messages out of a peer's bytes, counted as bytes before anything is decoded.
-
-    It holds at most one message of `message_bytes` and the bytes fed since the last event.
-    """
-
-    def __init__(self, message_bytes: int) -> None:
-        self._limit = message_bytes
-        self._decoder = FrameDecoder(client=False)
-        self._message: bytearray | None = None
-
-    def feed(self, data: bytes) -> None:
-        self._decoder.receive_bytes(data)
-
-    def next_event(self) -> str | PingReceived | CloseReceived | None:
-        """The next text message, ping or close; None when more bytes are needed.
-
-        Raises `Violation`: 1002, 1003, 1007 or 1009. Nothing may be read after it.
-        """
-        try:
-            while (frame := self._decoder.process_buffer()) is not None:
-                # wsproto's frame of a server-side decoder always has bytes, its type says more.
-                payload: Any = frame.payload
-                whole = frame.frame_finished and frame.message_finished
-                if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.CONTINUATION:
-                    text = self._take(frame.opcode, payload, whole)
-                    if text is not None:
-                        return text
-                elif frame.opcode is Opcode.PING:
-                    return PingReceived(payload)
-                elif frame.opcode is Opcode.CLOSE:
-                    return _close_received(payload)
-                elif frame.opcode is Opcode.BINARY:
-                    raise Violation(1003, "text frames only")
-        except ParseFailed as error:
-            raise Violation(int(error.code), str(error)) from None
-        self._judge_announced()
-        return None
-
-    def _take(self, opcode: Opcode, payload: bytes, whole: bool) -> str | None:
-        if (opcode is Opcode.CONTINUATION) is (self._message is None):
-            raise Violation(1002, "a fragment without its message, or a message within another")
-        if len(payload) + len(self._message or b"") > self._limit:
-            raise Violation(1009, f"a message is at most {self._limit} bytes")
-        if not whole:
-            self._message = (self._message or bytearray()) + payload
-            return None
-        if self._message is not None:
-            payload = bytes(self._message + payload)
-            self._message = None
-        try:
-            return payload.decode()
-        except UnicodeDecodeError:
-            raise Violation(1007, "the text is not UTF-8") from None
-
-    def _judge_announced(self) -> None:
-        """Refuse a frame for what its header announces, before its payload has come."""
-        header = self._decoder.header
-        if header is None or header.opcode.iscontrol():
-            return
-        if header.opcode is Opcode.BINARY:
-            raise Violation(1003, "text frames only")
-        missing = header.payload_len - self._decoder.payload_consumed
-        if missing + len(self._message or b"") > self._limit:
-            raise Violation(1009, f"a message is at most {self._limit} bytes")
-
-
-def _close_received(payload: bytes) -> CloseReceived:
-    if not payload:
-        return CloseReceived(_NO_CODE)
-    code = int.from_bytes(payload[:2], "big")
-    if len(payload) == 1 or not (code in _PEER_CODES or 3000 <= code <= 4999):
-        raise Violation(1002, "a close frame without a valid code")
-    try:
-        payload[2:].decode()
-    except UnicodeDecodeError:
-        raise Violation(1007, "the close reason is not UTF-8") from None
-    return CloseReceived(code)
 
 
 class Carrier(Protocol):
@@ -270,7 +146,7 @@ class MemberSocket:
 
     def send_pong(self, payload: bytes) -> None:
         """Answer a ping; bounded like every other frame."""
-        self.send_frame(_frame(Opcode.PONG, payload))
+        self.send_frame(frame_of(Opcode.PONG, payload))
 
     def close(self, code: int, reason: str = "") -> None:
         """Close with `code`, behind what waits. The first call counts, later ones do nothing.
@@ -281,9 +157,9 @@ class MemberSocket:
         """
         if self.closed:
             return
-        if not (code in _PEER_CODES or 3000 <= code <= 4999):
+        if not (code in PEER_CODES or 3000 <= code <= 4999):
             code = 1011
-        said = reason.encode(errors="replace")[:_MAX_REASON_BYTES].decode(errors="ignore").encode()
+        said = reason.encode(errors="replace")[:MAX_REASON_BYTES].decode(errors="ignore").encode()
         self._end(code, code.to_bytes(2, "big") + said)
 
     async def wait_closed(self) -> None:
@@ -311,7 +187,7 @@ class MemberSocket:
     def peer_closed(self, code: int) -> None:
         """The peer's close frame has come: echo it, unless it is the answer to ours."""
         if not self.closed:
-            self._end(code, b"" if code == _NO_CODE else code.to_bytes(2, "big"))
+            self._end(code, b"" if code == NO_CODE else code.to_bytes(2, "big"))
 
     def lost(self) -> None:
         """The connection is gone."""
@@ -326,7 +202,7 @@ class MemberSocket:
     def _end(self, code: int, payload: bytes) -> None:
         self.closed = True
         self.close_code = code
-        self._write(_frame(Opcode.CLOSE, payload))
+        self._write(frame_of(Opcode.CLOSE, payload))
         self._carrier.closing()
 
     def _write(self, data: bytes) -> None:
@@ -398,7 +274,7 @@ class MemberSocket:
                 if verdict == math.inf:
                     self.heard = False
                     verdict = now + self._limits.pong_timeout_seconds
-                self.send_frame(_PING_FRAME)
+                self.send_frame(PING_FRAME)
 
 
 def abort_tcp(sock: trio.socket.SocketType) -> None:

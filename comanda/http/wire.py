@@ -4,7 +4,7 @@ from comanda.actors.domain.messages import ErrorCode, Told, encode
 from comanda.actors.ports import StorageUnavailable
 from comanda.runtime import Outage
 
-from .socket import text_frame
+from .frames import text_frame
 
 REFUSED_BY_THE_HOUSE: dict[ErrorCode, str] = {
     "too_busy": "This table is very busy; try again in a moment",

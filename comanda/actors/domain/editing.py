@@ -51,7 +51,7 @@ def _add_item(
         return refuse("item_unavailable", f"{item.name} is sold out")
     public_id = command.public_id or context.ids.public_id()
     if public_id in session.lines or public_id in session.retired:
-        return refuse("public_id_taken", "This public_id is in use in this session")
+        return refuse("public_id_taken", "This public_id is or was a line of this table")
     if len(session.lines) >= MAX_LINES:
         return refuse("cart_full", f"A cart holds at most {MAX_LINES} lines")
     if session.next_position >= MAX_LINES_EVER:

@@ -20,7 +20,8 @@ HTTP/2 gets 505.
 
 from __future__ import annotations
 
-from comanda.http.socket import MemberSocket, WorkerLimits, text_frame
+from comanda.http.frames import text_frame
+from comanda.http.socket import MemberSocket, WorkerLimits
 
 from .fit import check_fit, tune_garbage_collection
 from .serving import StartupError, bind, serve

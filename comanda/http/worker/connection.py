@@ -13,11 +13,7 @@ from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.typing import ConnectionState
 
-from comanda.http.socket import (
-    CHUNK_BYTES,
-    MemberSocket,
-    abort_tcp,
-)
+from comanda.http.socket import CHUNK_BYTES, MemberSocket, abort_tcp
 
 from .phase import Phase
 from .protocol import Address, HttpProtocol

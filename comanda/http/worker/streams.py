@@ -15,16 +15,15 @@ from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 from hypercorn.trio.task_group import TaskGroup
 from hypercorn.utils import UnexpectedMessageError
 
-from comanda.http.socket import (
+from comanda.http.frames import (
     CloseReceived,
     FrameReader,
-    MemberSocket,
     PingReceived,
     Violation,
-    WorkerLimits,
     binary_frame,
     text_frame,
 )
+from comanda.http.socket import MemberSocket, WorkerLimits
 
 from .phase import Phase
 

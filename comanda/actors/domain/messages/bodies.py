@@ -60,7 +60,7 @@ class TableAnswer(Struct, frozen=True):
 
 
 class JoinAnswer(Struct, frozen=True):
-    """A seat at the table. `member_token` opens this session's websocket and calls, nothing else."""
+    """A seat at the table. `member_token` opens the dining session's websocket and calls, nothing else."""
 
     session_pid: str
     member_id: str

@@ -1,0 +1,138 @@
+"""Websocket frames: whole ones built for members, and messages read from a peer within bounds.
+
+Pure: bytes in, bytes and events out. A server's frames are not masked, so one serves every member.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from wsproto.frame_protocol import FrameDecoder, Opcode, ParseFailed
+
+_FINAL = 0x80
+MAX_REASON_BYTES = 123  # A control frame holds 125 bytes, two are the code.
+NO_CODE = 1005
+# What RFC 6455 section 7.4 and its registry let a peer put into a close frame.
+PEER_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
+
+
+def text_frame(payload: bytes) -> bytes:
+    """The whole, unmasked text frame of a UTF-8 payload: built once, sent to any number."""
+    return frame_of(Opcode.TEXT, payload)
+
+
+def frame_of(opcode: int, payload: bytes) -> bytes:
+    size = len(payload)
+    if size < 126:
+        return bytes((_FINAL | opcode, size)) + payload
+    if size < 65_536:
+        return bytes((_FINAL | opcode, 126)) + size.to_bytes(2, "big") + payload
+    return bytes((_FINAL | opcode, 127)) + size.to_bytes(8, "big") + payload
+
+
+def binary_frame(payload: bytes) -> bytes:
+    """The whole, unmasked binary frame. Comanda sends none; an ASGI application may."""
+    return frame_of(Opcode.BINARY, payload)
+
+
+PING_FRAME = frame_of(Opcode.PING, b"")
+
+
+class Violation(Exception):
+    """The peer broke the protocol or a limit; `code` is the close code it gets for it."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class PingReceived:
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class CloseReceived:
+    code: int  # 1005 where the frame has none
+
+
+class FrameReader:
+    """Whole text messages out of a peer's bytes, counted as bytes before anything is decoded.
+
+    It holds at most one message of `message_bytes` and the bytes fed since the last event.
+    """
+
+    def __init__(self, message_bytes: int) -> None:
+        self._limit = message_bytes
+        self._decoder = FrameDecoder(client=False)
+        self._message: bytearray | None = None
+
+    def feed(self, data: bytes) -> None:
+        self._decoder.receive_bytes(data)
+
+    def next_event(self) -> str | PingReceived | CloseReceived | None:
+        """The next text message, ping or close; None when more bytes are needed.
+
+        Raises `Violation`: 1002, 1003, 1007 or 1009. Nothing may be read after it.
+        """
+        try:
+            while (frame := self._decoder.process_buffer()) is not None:
+                # wsproto's frame of a server-side decoder always has bytes, its type says more.
+                payload: Any = frame.payload
+                whole = frame.frame_finished and frame.message_finished
+                if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.CONTINUATION:
+                    text = self._take(frame.opcode, payload, whole)
+                    if text is not None:
+                        return text
+                elif frame.opcode is Opcode.PING:
+                    return PingReceived(payload)
+                elif frame.opcode is Opcode.CLOSE:
+                    return _close_received(payload)
+                elif frame.opcode is Opcode.BINARY:
+                    raise Violation(1003, "text frames only")
+        except ParseFailed as error:
+            raise Violation(int(error.code), str(error)) from None
+        self._judge_announced()
+        return None
+
+    def _take(self, opcode: Opcode, payload: bytes, whole: bool) -> str | None:
+        if (opcode is Opcode.CONTINUATION) is (self._message is None):
+            raise Violation(1002, "a fragment without its message, or a message within another")
+        if len(payload) + len(self._message or b"") > self._limit:
+            raise Violation(1009, f"a message is at most {self._limit} bytes")
+        if not whole:
+            self._message = (self._message or bytearray()) + payload
+            return None
+        if self._message is not None:
+            payload = bytes(self._message + payload)
+            self._message = None
+        try:
+            return payload.decode()
+        except UnicodeDecodeError:
+            raise Violation(1007, "the text is not UTF-8") from None
+
+    def _judge_announced(self) -> None:
+        """Refuse a frame for what its header announces, before its payload has come."""
+        header = self._decoder.header
+        if header is None or header.opcode.iscontrol():
+            return
+        if header.opcode is Opcode.BINARY:
+            raise Violation(1003, "text frames only")
+        missing = header.payload_len - self._decoder.payload_consumed
+        if missing + len(self._message or b"") > self._limit:
+            raise Violation(1009, f"a message is at most {self._limit} bytes")
+
+
+def _close_received(payload: bytes) -> CloseReceived:
+    if not payload:
+        return CloseReceived(NO_CODE)
+    code = int.from_bytes(payload[:2], "big")
+    if len(payload) == 1 or not (code in PEER_CODES or 3000 <= code <= 4999):
+        raise Violation(1002, "a close frame without a valid code")
+    try:
+        payload[2:].decode()
+    except UnicodeDecodeError:
+        raise Violation(1007, "the close reason is not UTF-8") from None
+    return CloseReceived(code)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Access = Literal["anyone", "member", "staff"]
+Access = Literal["anyone", "member", "staff", "pos"]
 
 
 @dataclass(frozen=True, slots=True)

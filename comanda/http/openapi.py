@@ -40,7 +40,15 @@ def openapi_document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "webhook": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "webhook-signature",
+                    "description": "Standard Webhooks, with `webhook-id` and `webhook-timestamp`",
+                },
+            },
         },
     }
     described: dict[str, Any] = _decimals_as_numbers(document)
@@ -64,7 +72,7 @@ def _operation(one: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
         )
         known["description"] = ", ".join(filter(None, (known["description"], f"`{code}`")))
     if one.access != "anyone":
-        operation["security"] = [{"bearer": []}]
+        operation["security"] = [{"webhook" if one.access == "pos" else "bearer": []}]
     if one.body is not None:
         operation["requestBody"] = {
             "required": True,

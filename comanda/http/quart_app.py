@@ -87,7 +87,9 @@ async def _respond(front: Front, endpoint: Endpoint, path: dict[str, Any]) -> Re
         else:
             if endpoint.access == "staff":
                 call.any_staff()
-            body = await call.body(endpoint.body)
+            signed = endpoint.access == "pos"
+            read = call.signed_body if signed else call.body
+            body = await read(endpoint.body)
             answer = await endpoint.run(call, body, **path)
     except Refused as refused:
         return problem_response(refused.code, refused.detail, retry_after=refused.retry_after)

@@ -120,6 +120,8 @@ class DummyPos:
     async def _answer(self, order: Order, wishes: Wishes) -> PosOutcome:
         delay = self.delay_seconds if wishes.delay_seconds is None else wishes.delay_seconds
         await trio.sleep_until(self._first_call[order.order_id] + delay)
+        if order.order_id in self._voided:  # meanwhile
+            return VOIDED
         if self._accepts(order.order_id, wishes):
             return Accepted(f"POS-{order.order_number}")
         return Rejected("unavailable", "POS system unavailable", retryable=True)

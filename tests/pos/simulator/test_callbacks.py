@@ -155,11 +155,11 @@ async def test_accept_then_reject_does_not_cook_what_it_has_accepted(
 async def test_a_callback_is_repeated_under_one_id_until_the_receiver_takes_it(
     ledger: Path, receiver: Receiver
 ) -> None:
-    receiver.answers.extend([503, 500, 429, 503])
+    receiver.answers.extend([503, 500, 408, 425, 429, 429])
     async with a_simulator(ledger, callbacks=receiver.settings()) as pos:
         await pos.submit("A", fault="pending=0")
         await pos.until("A", "pending", "accepted", "delivered")
-    assert len(receiver.bodies) == 5
+    assert len(receiver.bodies) == 7
     assert len(set(receiver.ids)) == len(set(receiver.bodies)) == 1
 
 
@@ -192,16 +192,16 @@ async def test_a_refused_callback_is_soon_given_up_for_good(
     assert receiver.told[settings.limits.refusals :] == [("B", "accepted")]
 
 
-@pytest.mark.parametrize("bound", [{"tries": 4}, {"total_seconds": 0.2}])
+@pytest.mark.parametrize("bound", [{"tries": 4}, {"total_seconds": 0.2, "tries": 10**6}])
 async def test_a_receiver_that_stays_down_is_given_up_by_tries_and_by_time(
     ledger: Path, receiver: Receiver, bound: dict[str, float]
 ) -> None:
-    receiver.answers.extend([503] * 1000)
+    receiver.answers.extend([503] * 10_000)
     limits = msgspec.structs.replace(receiver.settings().limits, **bound)
     async with a_simulator(ledger, callbacks=receiver.settings(limits)) as pos:
         await pos.submit("A", fault="pending=0")
         await pos.until("A", "pending", "accepted", "given_up")
-    if "tries" in bound:
+    if "total_seconds" not in bound:
         assert len(receiver.bodies) == 4
 
 

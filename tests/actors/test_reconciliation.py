@@ -5,6 +5,7 @@ from typing import Literal
 
 import pytest
 import trio
+from sqlalchemy import text
 from trio.testing import MockClock
 
 from comanda.actors.domain.inputs import OutcomeHeard, StaffResolved
@@ -80,6 +81,23 @@ async def test_a_callback_before_the_response_settles_the_order_at_once(
         order = await on_record(house)
         assert (order.heard_by, order.incidents) == ("callback evt_1", ())
         assert [kind for kind, _, _ in pos.calls] == ["submit"]
+
+
+async def test_a_call_that_ends_after_its_order_was_settled_is_ended_on_record_too(
+    autojump_clock: MockClock,
+) -> None:
+    with open_inline() as store:
+        await store.install((RESTAURANT,), "menu")
+        async with open_house(ScriptedPos(accept(8)), store=store) as house:
+            await ordered(house)
+            await trio.sleep(2)
+            await house.hear_pos(heard(ACCEPTED))
+            await trio.sleep(8)
+            with store._connection.begin():
+                rows = store._connection.execute(text("SELECT ended_at, outcome FROM pos_attempts"))
+                ((ended_at, outcome),) = rows.all()
+            assert ended_at is not None
+            assert "POS-1" in outcome
 
 
 async def test_the_same_callback_again_has_its_effect_once(autojump_clock: MockClock) -> None:
@@ -288,6 +306,20 @@ async def test_a_void_is_repeated_ever_more_slowly_and_without_an_answer_the_sta
         assert pauses == sorted(pauses)
         assert 2 <= pauses[0] <= 4
         assert max(pauses) <= 1.1 * LIMITS.longest_pause_seconds + LIMITS.voids_seconds
+
+
+async def test_a_void_that_is_answered_at_the_last_try_is_no_incident(
+    autojump_clock: MockClock,
+) -> None:
+    pos = ScriptedPos(say(REFUSED, 1))
+    pos.void_answers = [False] * (LIMITS.void_tries - 1)
+    async with open_house(pos) as house:
+        ana = await ordered(house)
+        await ana.sees("order_failed")
+        await house.hear_pos(heard(ACCEPTED))
+        await trio.sleep(120)
+        assert len(voids(pos)) == LIMITS.void_tries
+        assert len((await on_record(house)).incidents) == 1
 
 
 async def test_an_order_that_the_staff_cancel_is_taken_back_also_by_the_next_process(

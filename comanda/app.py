@@ -14,7 +14,7 @@ from comanda.actors.pos_task import PosTimes
 from comanda.actors.sweeps import SweepLimits
 from comanda.config import Settings, SettingsUnusable
 from comanda.http.auth import MemberTokens, StaffTokens, load_or_make_key
-from comanda.http.callbacks import CallbackSignatures, SecretUnusable
+from comanda.http.callbacks import CallbackSignatures
 from comanda.http.front import Front
 from comanda.http.limits import FrontLimits
 from comanda.http.metrics import Metrics
@@ -29,6 +29,7 @@ from comanda.pos.webhook import open_webhook_pos
 from comanda.storage.owning import owned
 from comanda.storage.store import SqlStore, open_store
 from comanda.system import RandomIds, SystemClock
+from comanda.webhooks import SecretUnfit
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ def _house(settings: Settings, store: SqlStore, pos: Pos) -> House:
 def _callbacks(settings: Settings) -> CallbackSignatures:
     try:
         return CallbackSignatures(settings.read_pos_secret())
-    except SecretUnusable as error:
+    except SecretUnfit as error:
         raise SettingsUnusable(f"pos_secret: {error}") from error
 
 

@@ -129,7 +129,8 @@ def _callbacks(url: str | None, secret_file: Path | None) -> "CallbackSettings |
         return None
     import httpx
 
-    from comanda.pos.simulator.courier import CallbackSettings, SecretUnfit, webhook_with
+    from comanda.pos.simulator.courier import CallbackSettings
+    from comanda.webhooks import SecretUnfit, webhook_with
 
     try:
         parsed = httpx.URL(url)

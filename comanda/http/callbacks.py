@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 
-import standardwebhooks
+from standardwebhooks import WebhookVerificationError
 
 from comanda.actors.domain.inputs import OutcomeHeard
 from comanda.actors.domain.messages import CallbackBody
 from comanda.actors.domain.order import Accepted, Rejected
+from comanda.webhooks import webhook_with
 
 REFUSED = "The kitchen has refused the order"
 """What guests read where a POS refuses and does not say why."""
@@ -14,10 +15,6 @@ REFUSED = "The kitchen has refused the order"
 
 class BadSignature(Exception):
     """Not signed with our secret, too old, or too new. The text is a sentence for whoever sent it."""
-
-
-class SecretUnusable(ValueError):
-    """The secret is none that Standard Webhooks know. The text is a sentence."""
 
 
 class CallbackSignatures:
@@ -28,14 +25,9 @@ class CallbackSignatures:
         secret: ``whsec_`` and Base64, as the POS has it.
 
         Raises:
-            SecretUnusable: it is not written so.
+            SecretUnfit: it is not written so.
         """
-        self._webhook: standardwebhooks.Webhook | None = None
-        if secret is not None:
-            try:
-                self._webhook = standardwebhooks.Webhook(secret)
-            except (ValueError, RuntimeError) as error:
-                raise SecretUnusable("it is not whsec_ followed by Base64") from error
+        self._webhook = None if secret is None else webhook_with(secret)
 
     def check(self, body: bytes, headers: Mapping[str, str]) -> None:
         """Return where `body` is signed, at most five minutes ago.
@@ -49,7 +41,7 @@ class CallbackSignatures:
             )
         try:
             self._webhook.verify(body, dict(headers), json_parse=False)
-        except (standardwebhooks.WebhookVerificationError, ValueError) as error:
+        except (WebhookVerificationError, ValueError) as error:
             # ValueError: the library takes headers apart before it knows that they can be.
             raise BadSignature("The signature is not valid, or older than five minutes") from error
 

@@ -1,6 +1,5 @@
 """Carries callbacks: signed as Standard Webhooks say, and repeated until the receiver has answered 2xx."""
 
-import base64
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -26,12 +25,6 @@ log = get_log("comanda.pos.simulator")
 
 TRY_LATER = frozenset({408, 425, 429})
 """The answers among 4xx that speak of the moment, not of the callback."""
-
-SECRET_PREFIX = "whsec_"
-
-
-class SecretUnfit(ValueError):
-    """A secret that signs nothing; the text says why, without the secret."""
 
 
 class CallbackLimits(Struct, frozen=True):
@@ -64,20 +57,6 @@ class CallbackSettings(Struct, frozen=True):
     url: str
     webhook: Webhook
     limits: CallbackLimits = CallbackLimits()
-
-
-def webhook_with(secret: str) -> Webhook:
-    """What signs with `secret`, which is `whsec_` and base64. Raises `SecretUnfit`."""
-    if not secret.startswith(SECRET_PREFIX):
-        raise SecretUnfit(f"it does not begin with {SECRET_PREFIX}")
-    key = secret.removeprefix(SECRET_PREFIX)
-    try:
-        decoded = base64.b64decode(key + "=" * (-len(key) % 4), validate=True)
-    except ValueError:
-        raise SecretUnfit(f"what follows {SECRET_PREFIX} is not base64") from None
-    if not decoded:
-        raise SecretUnfit(f"nothing follows {SECRET_PREFIX}")
-    return Webhook(decoded)
 
 
 class CallbackBody(Struct, frozen=True):

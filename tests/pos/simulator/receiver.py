@@ -13,7 +13,8 @@ from quart_trio import QuartTrio
 from standardwebhooks import Webhook
 
 from comanda.http.worker import WorkerLimits, bind, serve
-from comanda.pos.simulator.courier import CallbackLimits, CallbackSettings, webhook_with
+from comanda.pos.simulator.courier import CallbackLimits, CallbackSettings
+from comanda.webhooks import webhook_with
 
 SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 

@@ -65,6 +65,8 @@ class Settings(BaseSettings):
     session_idle_hours: float = Field(6.0, gt=0, le=24 * 7)
     max_live_sessions: int = Field(10_000, ge=1, le=1_000_000)
 
+    failpoints: str | None = None
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"
 

@@ -124,17 +124,21 @@ def resolve(
     outcome: Annotated[
         Outcome, typer.Argument(help="confirmed: the kitchen has it. rejected: it never will.")
     ],
-    reason: Annotated[str, typer.Option(help="How you know; kept with the order.")],
+    reason: Annotated[
+        str, typer.Option(help="How you know; kept with the order, or with its incidents.")
+    ],
     reference: Annotated[
         str | None, typer.Option(help="The POS's name for the order, where it has one.")
     ] = None,
     server: Server = DEFAULT_SERVER,
     staff_token_file: StaffTokenFile = None,
 ) -> None:
-    """Settle an order that needs the staff, or close the incidents of any; a table hears of the first.
+    """Settle an order that needs the staff, or close the incidents of one that is settled.
 
     [bold]comanda resolve ORD-7-12 confirmed --reason "The kitchen has it"[/bold]. It cannot be taken
-    back. Exits with 1 where the server refuses, with 2 where there is no such server or token.
+    back. A table hears how its order was settled. Of an incident it hears nothing, and a settled order
+    stays as it is, whatever is said to close its incidents. Exits with 1 where the server refuses, with
+    2 where there is no such server or token.
     """
     if not (reason.strip() and len(reason) <= MAX_REASON_CHARACTERS):
         give_up(f"--reason must be 1 to {MAX_REASON_CHARACTERS} characters")

@@ -9,6 +9,7 @@ import { emptyTable, follow, fromSnapshot, placeInSequence, totalOf } from "./ta
 export const WORDS = Object.freeze({
   locked: "Order already being processed",
   offline: "You are offline. Nothing was changed; try again when the connection is back.",
+  notAsked: "You are offline. The restaurant cannot be asked now.",
   empty: "The cart is empty",
   closed: "The table is closed",
   busy: "Too many changes at once; wait a moment",
@@ -51,8 +52,8 @@ export const MAX_NOTICES = 3;
  *   before their outcome; the staff look after them.
  * @property {{orderId: string, status: "confirmed"|"failed", error: string|null, late: boolean,
  *   order: object|null, placedBy: string|null}|null} outcome  An outcome to be shown until
- *   `dismissOutcome()`. `late`: after the timeout, or after the cart was opened again. `order` is null
- *   until it is fetched.
+ *   `dismissOutcome()`. `failed` only for an order in doubt (`lastOrder` tells the others); its `order` is
+ *   null. `late`: after the timeout, or after the cart was opened again.
  * @property {object[]} items  Cart lines as in the snapshot, with this phone's unsaved edits on top
  *   (`unsaved: true`).
  * @property {number} total  Of these lines.
@@ -353,6 +354,12 @@ export function createCartStore({ settings = DEFAULT_SETTINGS, newId = randomId 
       }
       edits = edits.filter((one) => one.requestId !== reply.request_id);
       notify("error", reply.code, reply.message);
+    },
+
+    /** The table is closed, as this phone hears without an event. */
+    closeTable(reason) {
+      table = { ...table, closed_reason: reason };
+      changed();
     },
 
     /** Take the menu as the server gives it. */

@@ -363,10 +363,7 @@ export function createCartStore({ settings = DEFAULT_SETTINGS, newId = randomId 
     },
 
     /** Take the menu as the server gives it. */
-    loadMenu(menu) {
-      menuItems = new Map(menu.sections.flatMap((section) => section.items.map((item) => [item.menu_item_id, item])));
-      set({ menu });
-    },
+    loadMenu,
 
     /** Take the items of a `menu_updated`: prices and what is sold out. */
     updateMenu(items) {
@@ -374,7 +371,7 @@ export function createCartStore({ settings = DEFAULT_SETTINGS, newId = randomId 
       const news = new Map(items.map((item) => [item.menu_item_id, item]));
       const merged = (item) => ({ ...item, ...news.get(item.menu_item_id) });
       const sections = around.menu.sections.map((one) => ({ ...one, items: one.items.map(merged) }));
-      this.loadMenu({ ...around.menu, sections });
+      loadMenu({ ...around.menu, sections });
     },
 
     /** Take confirmed orders; those known already and not among them are kept. */
@@ -391,6 +388,12 @@ export function createCartStore({ settings = DEFAULT_SETTINGS, newId = randomId 
       changed();
     },
   });
+
+  function loadMenu(menu) {
+    const items = menu.sections.flatMap((section) => section.items);
+    menuItems = new Map(items.map((item) => [item.menu_item_id, item]));
+    set({ menu });
+  }
 
   function takeEditor(event) {
     if (event.by_member === null || event.by_member === around.memberId) return;

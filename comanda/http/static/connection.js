@@ -68,7 +68,7 @@ export function setupConnection(options) {
   let link = null;
   let poll = null; // the timer of the next read of the snapshot while cut off
   let lookAgain = null;
-  let ordersSeq = null; // the `seq` at which the confirmed orders were read
+  let ordersSeq = null; // the `seq` at which the confirmed orders were last asked for
   let menuEtag = null;
   let closed = false;
   let stopListening = () => {};
@@ -85,7 +85,7 @@ export function setupConnection(options) {
     const known = kept.seat();
     if (known !== null) {
       sit(known);
-      await Promise.all([loadCartSnapshot(), loadMenu(), loadOrders()]);
+      await Promise.all([loadCartSnapshot(), loadMenu()]);
     } else if (await lookAtTable()) {
       if (name === null) store.set({ phase: "needs_name" });
       await Promise.all([loadMenu(), name !== null && join(name)]);
@@ -186,8 +186,6 @@ export function setupConnection(options) {
     outbox.sendAgain(link);
     watch.connected();
     if (again) loadMenu(); // `menu_updated` may have been missed
-    // At 1 a table has only its first member.
-    if (snapshot.seq > 1 && ordersSeq !== snapshot.seq) loadOrders();
   }
 
   function told(from, message) {
@@ -199,6 +197,7 @@ export function setupConnection(options) {
       case "cart_snapshot":
         return takeSnapshot(message);
       case "menu_updated":
+        menuEtag = null; // what is shown is no longer what it names
         return store.updateMenu(message.items);
       case "server_closing":
         return reconnector.serverCloses(message.retry_after);
@@ -223,7 +222,8 @@ export function setupConnection(options) {
   function takeSnapshot(snapshot) {
     store.loadSnapshot(snapshot);
     followed({ bySnapshot: true });
-    if (outcomes.mustAsk()) loadOrders();
+    // At 1 a table has only its first member.
+    if (snapshot.seq > 1 && ordersSeq !== snapshot.seq) loadOrders();
   }
 
   /** The store has followed the server. */
@@ -245,8 +245,8 @@ export function setupConnection(options) {
     }
     // 4401 is also what a very slow phone gets: HTTP says whether the seat is gone.
     if (end.code === 4410) seatIsOver(reason);
-    else if (await loadCartSnapshot()) reconnector?.now();
-    else if (seat !== null) store.set({ connection: "lost" });
+    else await loadCartSnapshot();
+    reconnector?.goOn();
   }
 
   function heardOutside(what) {
@@ -322,16 +322,17 @@ export function setupConnection(options) {
   async function loadOrders() {
     const asked = seat;
     const { seq } = store.getState();
+    ordersSeq = seq;
     try {
       const orders = await api.orders(asked.session_pid, asked.member_token);
       if (seat?.session_pid !== asked.session_pid) return false;
-      ordersSeq = seq;
       store.loadOrders(orders);
-      outcomes.found(orders);
+      if (ordersSeq === seq) outcomes.found(orders); // else a newer answer is on its way
       return true;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      return false; // the next snapshot tries again
+      ordersSeq = null; // the next snapshot tries again
+      return false;
     }
   }
 

@@ -47,9 +47,6 @@ export function createOutcomes(store) {
       watched = now;
     },
 
-    /** Whether the confirmed orders must be read to know what became of one. */
-    mustAsk: () => settledAway.size > 0,
-
     /** The confirmed orders are read: what is not among them was not accepted. */
     found(orders) {
       const { lastOrder } = store.getState();

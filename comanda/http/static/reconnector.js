@@ -36,8 +36,8 @@ export function createReconnector({ url, token, settings, owner, WebSocket, cloc
 
   function joined(which, snapshot) {
     failed = 0;
-    owner.status("connected");
     owner.joined(which, snapshot);
+    owner.status("connected");
   }
 
   function ended(_, end) {
@@ -50,6 +50,10 @@ export function createReconnector({ url, token, settings, owner, WebSocket, cloc
       owner.over(end);
       return;
     }
+    startPause();
+  }
+
+  function startPause() {
     pause = clock.setTimeout(attempt, delaySeconds() * 1000);
   }
 
@@ -94,6 +98,12 @@ export function createReconnector({ url, token, settings, owner, WebSocket, cloc
       cancelPause();
       owner.status("reconnecting");
       attempt();
+    },
+
+    /** A final code that was none: the next attempt comes after the usual pause. */
+    goOn() {
+      stopped = false;
+      startPause();
     },
 
     /** The link is of no use any more (a gap in `seq`, no network): the next one follows. */

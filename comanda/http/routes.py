@@ -35,6 +35,7 @@ from .endpoints import Endpoint
 from .front import Front
 from .metrics import METRICS_TYPE
 from .openapi import openapi_document
+from .page import get_table_page
 from .problems import Refused, bare_response
 
 PAGE_DEFAULT = 50
@@ -339,6 +340,16 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         body=MenuItemPatch,
         answer=MenuEntry,
         codes=(*_BODY, *_STAFF),
+    ),
+    Endpoint(
+        "GET",
+        "/t/<table_code>",
+        "The table's page",
+        get_table_page,
+        content="text/html",
+        codes=("rate_limited",),
+        also={404: "There is no table with this code; the page says so"},
+        bare={304: "The asker has this version already (If-None-Match)"},
     ),
     Endpoint("GET", "/healthz", "Alive", healthz, answer=Health, limited=False),
     Endpoint(

@@ -26,6 +26,11 @@ TYPES: Final = {
 
 _IMPORT = re.compile(r"""\b(?:from|import)\s*["'](\.{1,2}/[^"']+)["']""")
 _ENTRY = re.compile(r"""<script type="module" src="/static/([^"]+)">""")
+_COMMENT = re.compile(
+    rb"^[ \t]*(?://[^\n]*|/\*\*(?:(?!\*/).)*\*/)[ \t]*$", re.MULTILINE | re.DOTALL
+)
+"""A comment that has its lines for itself. A licence's begins with `/*!` and stays."""
+
 _COMPRESSION = 9
 """The smallest; it is done once."""
 
@@ -57,7 +62,11 @@ def static_tree(folder: Path = STATIC) -> StaticTree:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.suffix in TYPES
     }
-    assets = {name: source for name, source in sources.items() if not name.endswith(".html")}
+    assets = {
+        name: without_comments(source) if name.endswith(".js") else source
+        for name, source in sources.items()
+        if not name.endswith(".html")
+    }
     digests = "".join(f"{_digest(source)} {name}\n" for name, source in assets.items())
     tree = _digest(digests.encode())[:16]
     pages = {
@@ -86,6 +95,14 @@ def modules_of(entry: str, assets: dict[str, bytes]) -> list[str]:
             if path not in found:
                 found.append(path)
     return found
+
+
+def without_comments(source: bytes) -> bytes:
+    """A module without the comments that stand on lines of their own, every line where it was.
+
+    They are a sixth of what a phone would load, and it is not the phone that reads them.
+    """
+    return _COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), source)
 
 
 def _html(source: str, tree: str, assets: dict[str, bytes]) -> str:

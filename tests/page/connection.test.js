@@ -436,6 +436,16 @@ describe("the end", () => {
     assert.equal(world.storage.getItem("comanda.seat.demo-1"), null);
   });
 
+  it("close while sitting down seats nobody, and what is on its way is not heard", async () => {
+    const world = new World();
+    const started = world.phone({ name: "Ana" }).start();
+    world.connection.close();
+    await started;
+    assert.deepEqual(world.requests, ["GET /api/tables/demo-1"]);
+    assert.equal(world.sockets.length, 0);
+    assert.deepEqual(await Promise.all([world.connection.loadCartSnapshot(), world.connection.loadOrders()]), [false, false]);
+  });
+
   it("words of the server that belong to no command are shown", async () => {
     const world = await new World().seated();
     await world.say({ type: "error", request_id: null, code: "rate_limited", message: "Slow down", retry_after: 1 });

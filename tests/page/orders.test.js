@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
-import { BEN, line, processing, snapshot, told, World } from "./world.js";
+import { BEN, line, processing, settle, snapshot, told, World } from "./world.js";
 
 const atTable = () => new World().seated(snapshot(1, { items: [line("a", { qty: 2 })] }));
 
@@ -139,6 +139,24 @@ describe("an order without an answer", () => {
     await world.clock.pass(0.5);
     await world.let(snapshot(4));
     assert.deepEqual([world.state.outcome.orderId, world.state.outcome.status], ["ORD-7-1", "failed"]);
+  });
+
+  it("is not judged by an answer that was asked for before it was settled", async () => {
+    const world = await atTable();
+    await world.orderPlaced("ORD-7-1", 2);
+    await world.say(told.cartUnlocked(3, "ORD-7-1"));
+    const path = "/api/sessions/session_1/orders";
+    let answerNow;
+    world.answers.set(path, () => new Promise((resolve) => (answerNow = () => resolve([200, { orders: [] }]))));
+    world.connection.loadOrders();
+    await settle();
+    world.socket.drop();
+    world.answers.set(path, () => new Promise(() => {}));
+    await world.clock.pass(0.5);
+    await world.let(snapshot(4));
+    answerNow();
+    await settle();
+    assert.equal(world.state.outcome, null);
   });
 });
 

@@ -201,7 +201,7 @@ export class World {
   answersPings = true;
   sockets = []; // every websocket ever opened
   requests = []; // every HTTP request: "GET /api/…"
-  answers = new Map(); // path → () => [status, body, headers]
+  answers = new Map(); // path → () => [status, body, headers], or a promise of it
   outside = () => {}; // tells the phone of "online", "offline", "visible"
   chance = 0.5;
 
@@ -296,7 +296,7 @@ export class World {
     const { pathname } = new URL(url);
     this.requests.push(`${method} ${pathname}`);
     if (!this.networkUp) throw new TypeError("Failed to fetch");
-    const [status, body, more = {}] = this.answers.get(pathname)(headers);
+    const [status, body, more = {}] = await this.answers.get(pathname)(headers);
     return {
       status,
       ok: status < 300,

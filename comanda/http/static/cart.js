@@ -35,6 +35,7 @@ export const MAX_NOTICES = 3;
  *   one in between, so it fits `useSyncExternalStore`. What came from the server keeps the protocol's
  *   names (`public_id`, `unit_price`, `lock_ends_at` …); the rest is camelCase.
  * @property {boolean} cartLocked  No edit and no order now: an order is being processed, or was just sent.
+ * @property {boolean} lockedHere  An order was sent from here and the server has not answered yet.
  * @property {boolean} lockedByOthers  The order being processed is another member's.
  * @property {string|null} lockedByName  Whose order is being processed.
  * @property {string|null} pendingOrderId  The order being processed, once the server has named it.
@@ -75,6 +76,7 @@ export const MAX_NOTICES = 3;
  *   "Connection lost. Reconnecting..."; `lost`: offer "Tap to reconnect" (`connection.reconnectNow()`).
  * @property {{id: number, tone: "error"|"info", code: string, text: string}[]} notices  To be shown until
  *   `dismissNotice(id)`: refused edits most of all.
+ * @property {object} settings  The table's client settings, in the protocol's names.
  * @property {number|null} seq  The server's count of events; null before the first snapshot.
  */
 

@@ -97,7 +97,7 @@ export function setupConnection(options) {
     try {
       const { code, label, restaurant } = await api.table(tableCode);
       store.set({ restaurant, table: { code, label } });
-      return true;
+      return !closed;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.status === 404) store.set({ phase: "no_table" });
@@ -121,6 +121,7 @@ export function setupConnection(options) {
     store.set({ phase: "joining" });
     try {
       const answer = await api.join(tableCode, newName);
+      if (closed) return false;
       kept.keepName(newName);
       const { session_pid, member_id, member_token, restaurant, table, settings } = answer;
       sit({ session_pid, member_id, member_token, restaurant, table, settings, watched: [] });
@@ -307,6 +308,7 @@ export function setupConnection(options) {
 
   async function loadCartSnapshot() {
     const asked = seat;
+    if (asked === null) return false;
     try {
       const snapshot = await api.cart(asked.session_pid, asked.member_token);
       const { seq } = store.getState();
@@ -321,6 +323,7 @@ export function setupConnection(options) {
 
   async function loadOrders() {
     const asked = seat;
+    if (asked === null) return false;
     const { seq } = store.getState();
     ordersSeq = seq;
     try {
@@ -338,6 +341,7 @@ export function setupConnection(options) {
 
   async function loadMenu() {
     const { restaurant, menu: shown } = store.getState();
+    if (restaurant === null) return false;
     const entry = shown === null ? kept.menu(restaurant.id) : null;
     if (entry !== null) {
       menuEtag = entry.etag;
@@ -374,12 +378,12 @@ export function setupConnection(options) {
     stopFollowing();
     lookAgain?.();
     getUp();
+    seat = null; // what is still on its way is no longer heard
   }
 
   function leave() {
     kept.keepSeat(null);
     close();
-    seat = null;
   }
 
   return Object.freeze({

@@ -20,11 +20,9 @@ export function createOrderWatch({ store, clock, isVisible, isConnected, place }
 
   function watch(requestId, instructions) {
     drop();
-    const timer = clock.setTimeout(() => {
-      placed.timedOut = true;
-      store.set({ orderTimedOut: true });
-    }, settings().order_timeout_seconds * 1000);
-    placed = { requestId, instructions, sentAt: clock.now(), orderId: null, ackSeq: null, timedOut: false, timer };
+    const timeoutMs = settings().order_timeout_seconds * 1000;
+    const timer = clock.setTimeout(() => store.set({ orderTimedOut: true }), timeoutMs);
+    placed = { requestId, instructions, sentAt: clock.now(), orderId: null, ackSeq: null, timer };
   }
 
   function look() {
@@ -49,17 +47,17 @@ export function createOrderWatch({ store, clock, isVisible, isConnected, place }
   }
 
   function settled() {
-    const { instructions, timedOut, orderId, sentAt } = placed;
+    const { instructions, orderId, sentAt } = placed;
     drop();
     const { lastOrder } = store.getState();
-    if (instructions === null || timedOut || lastOrder?.order_id !== orderId) return;
+    if (instructions === null || lastOrder?.order_id !== orderId) return;
     planRetry(lastOrder, instructions, (clock.now() - sentAt) / 1000);
   }
 
   function planRetry(lastOrder, instructions, secondsToFailure) {
     const { retry_limit, retry_delay_seconds, order_timeout_seconds } = settings();
     if (lastOrder.status !== "failed" || !lastOrder.allow_retry || !isVisible()) return;
-    if (lastOrder.tries > retry_limit || secondsToFailure > order_timeout_seconds) return;
+    if (lastOrder.tries > retry_limit || secondsToFailure >= order_timeout_seconds) return;
     const wait = retry_delay_seconds * 2 ** (lastOrder.tries - 1); // `tries` counts on every device
     plan = {
       orderId: lastOrder.order_id,

@@ -1,9 +1,9 @@
 // The cart store of the specification (1.A): one table as one member sees it, for any front end.
 // Pure: no DOM, no framework, no network, no clock. `connection.js` feeds it and sends what it hands out.
 
-import { layOver } from "./edits.js";
+import { cartState, isLocked, minorDigitsOf } from "./cart_state.js";
 import { randomId } from "./ids.js";
-import { emptyTable, follow, fromSnapshot, placeInSequence, totalOf } from "./table_state.js";
+import { emptyTable, follow, fromSnapshot, placeInSequence } from "./table_state.js";
 
 /** The words of the guards; the server's own where it would refuse the same. */
 export const WORDS = Object.freeze({
@@ -29,56 +29,6 @@ export const MAX_COMMANDS_IN_FLIGHT = 128;
 
 /** Notices kept until somebody dismisses them; more would only cover the page. */
 export const MAX_NOTICES = 3;
-
-/**
- * @typedef {object} CartState  What `getState()` gives. Frozen; a new object after every change, the same
- *   one in between, so it fits `useSyncExternalStore`. What came from the server keeps the protocol's
- *   names (`public_id`, `unit_price`, `lock_ends_at` …); the rest is camelCase.
- * @property {boolean} cartLocked  No edit and no order now: an order is being processed, or was just sent.
- * @property {boolean} lockedHere  An order was sent from here and the server has not answered yet.
- * @property {boolean} lockedByOthers  The order being processed is another member's.
- * @property {string|null} lockedByName  Whose order is being processed.
- * @property {string|null} pendingOrderId  The order being processed, once the server has named it.
- * @property {{order_id: string, stage: string, attempt: number, placed_by: string|null,
- *   placed_at: string|null, lock_ends_at: string|null}|null} pendingOrder  Where it stands. `stage` is
- *   `sent`, `unknown` or `pending`.
- * @property {"idle"|"processing"|"confirmed"|"failed"} orderProcessingStatus
- * @property {boolean} orderTimedOut  This member's order is without an answer for longer than the order
- *   timeout: say so, offer `connection.resolveNow()`.
- * @property {{attempt: number, limit: number, secondsLeft: number}|null} retry  The automatic retry that
- *   is about to come, counting down; `connection.cancelRetry()` stops it.
- * @property {{order_id: string, status: "confirmed"|"failed", error: string|null, allow_retry: boolean,
- *   placed_by: string, tries: number}|null} lastOrder  How the last order ended; null after an edit.
- * @property {{order_id: string, stage: string, lines: object[]}[]} ordersInDoubt  Orders whose lock ended
- *   before their outcome; the staff look after them.
- * @property {{orderId: string, status: "confirmed"|"failed", error: string|null, late: boolean,
- *   order: object|null, placedBy: string|null}|null} outcome  An outcome to be shown until
- *   `dismissOutcome()`. `failed` only for an order in doubt (`lastOrder` tells the others); its `order` is
- *   null. `late`: after the timeout, or after the cart was opened again.
- * @property {object[]} items  Cart lines as in the snapshot, with this phone's unsaved edits on top
- *   (`unsaved: true`).
- * @property {number} total  Of these lines.
- * @property {string} currency  ISO 4217.
- * @property {number} minorDigits  The currency's decimals.
- * @property {{member_id: string, name: string, online: boolean}[]} members  Who is at the table.
- * @property {string|null} memberId  This member; null before the join.
- * @property {{byMember: string, byName: string, publicIds: string[], seq: number}|null} lastEdit  The
- *   newest edit by another member; `publicIds` are the lines that it added or changed.
- * @property {object[]} orders  The table's confirmed orders, newest first.
- * @property {{restaurant_id: number, sections: {name: string, items: object[]}[]}|null} menu
- * @property {{id: number, name: string, currency: string, minor_digits: number}|null} restaurant
- * @property {{code: string, label: string}|null} table
- * @property {"starting"|"no_table"|"needs_name"|"joining"|"seated"|"closed"} phase  Where this phone is:
- *   `needs_name` wants `connection.join(name)`; `closed` has `closedReason`.
- * @property {string} rememberedName  The name used last; "" for none.
- * @property {string|null} closedReason
- * @property {"idle"|"connecting"|"connected"|"reconnecting"|"lost"} connection  `reconnecting`:
- *   "Connection lost. Reconnecting..."; `lost`: offer "Tap to reconnect" (`connection.reconnectNow()`).
- * @property {{id: number, tone: "error"|"info", code: string, text: string}[]} notices  To be shown until
- *   `dismissNotice(id)`: refused edits most of all.
- * @property {object} settings  The table's client settings, in the protocol's names.
- * @property {number|null} seq  The server's count of events; null before the first snapshot.
- */
 
 /**
  * A result of the guarded methods: taken, or refused (then a notice says why).
@@ -126,41 +76,10 @@ export function createCartStore({ settings = DEFAULT_SETTINGS, newId = randomId 
     changed();
   }
 
-  const isLocked = () => here.locked || table.pending_order !== null;
-  const minorDigits = () => around.restaurant?.minor_digits ?? 2;
-
-  /** @returns {CartState} */
+  /** @returns {import("./cart_state.js").CartState} */
   function getState() {
-    state ??= Object.freeze(makeState());
+    state ??= cartState({ table, edits, here, around, menuItem: (id) => menuItems.get(id) });
     return state;
-  }
-
-  function makeState() {
-    const items = layOver(table.items, edits, around.memberId, (id) => menuItems.get(id));
-    return {
-      ...around,
-      seq: table.seq,
-      items,
-      total: edits.length === 0 ? table.total : totalOf(items, minorDigits()),
-      currency: table.currency || around.restaurant?.currency || "",
-      minorDigits: minorDigits(),
-      members: table.members,
-      cartLocked: isLocked(),
-      lockedHere: here.locked,
-      lockedByOthers: table.pending_order !== null && table.locked_by_member !== around.memberId,
-      lockedByName: table.locked_by_name,
-      pendingOrder: table.pending_order,
-      pendingOrderId: table.pending_order?.order_id ?? null,
-      orderProcessingStatus: here.status ?? serversStatus(),
-      lastOrder: table.last_order,
-      ordersInDoubt: table.orders_in_doubt,
-      closedReason: table.closed_reason,
-    };
-  }
-
-  function serversStatus() {
-    if (table.pending_order !== null) return "processing";
-    return table.last_order?.status ?? "idle";
   }
 
   function refuse(code, message) {
@@ -171,7 +90,7 @@ export function createCartStore({ settings = DEFAULT_SETTINGS, newId = randomId 
   /** Why nothing can be sent now; null where it can. */
   function obstacle() {
     if (table.closed_reason !== null) return ["session_closed", WORDS.closed];
-    if (isLocked()) return ["cart_locked", WORDS.locked];
+    if (isLocked(table, here)) return ["cart_locked", WORDS.locked];
     if (transport === null || !transport.isConnected()) return ["offline", WORDS.offline];
     if (edits.length >= MAX_COMMANDS_IN_FLIGHT) return ["too_busy", WORDS.busy];
     return null;
@@ -202,7 +121,7 @@ export function createCartStore({ settings = DEFAULT_SETTINGS, newId = randomId 
   return Object.freeze({
     getState,
 
-    /** Hear of every change; gives the function that ends it. @param {(state: CartState) => void} listener */
+    /** Hear of every change; gives the function that ends it. @param {(state: object) => void} listener */
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -337,7 +256,7 @@ export function createCartStore({ settings = DEFAULT_SETTINGS, newId = randomId 
     apply(event) {
       const place = placeInSequence(table, event);
       if (place !== "next") return place;
-      table = follow(table, event, minorDigits());
+      table = follow(table, event, minorDigitsOf(around));
       const ownLock = event.type === "cart_locked" && event.locked_by_member === around.memberId;
       if (ownLock || !here.locked) here = { locked: false, status: null };
       if (event.type === "cart_updated") takeEditor(event);

@@ -6,6 +6,7 @@ import { browserSurroundings } from "./browser.js";
 import { WORDS } from "./cart.js";
 import { randomId } from "./ids.js";
 import { createKept } from "./kept.js";
+import { createMenuReader } from "./menu_reader.js";
 import { createOrderWatch } from "./order_watch.js";
 import { createOutbox } from "./outbox.js";
 import { createOutcomes } from "./outcomes.js";
@@ -59,6 +60,7 @@ export function setupConnection(options) {
   const { fetch, WebSocket, storage, clock, random, isVisible, listen } = { ...browserSurroundings(), ...given };
   const api = createApi({ baseUrl, fetch, clock });
   const kept = createKept(storage, tableCode);
+  const menu = createMenuReader({ api, store, kept });
   const outbox = createOutbox({ clock, lost: commandLost });
   const outcomes = createOutcomes(store);
   const watch = createOrderWatch({ store, clock, isVisible, isConnected: () => link !== null, place });
@@ -69,7 +71,6 @@ export function setupConnection(options) {
   let poll = null; // the timer of the next read of the snapshot while cut off
   let lookAgain = null;
   let ordersSeq = null; // the `seq` at which the confirmed orders were last asked for
-  let menuEtag = null;
   let closed = false;
   let stopListening = () => {};
   let stopFollowing = () => {};
@@ -85,10 +86,10 @@ export function setupConnection(options) {
     const known = kept.seat();
     if (known !== null) {
       sit(known);
-      await Promise.all([loadCartSnapshot(), loadMenu()]);
+      await Promise.all([loadCartSnapshot(), menu.load()]);
     } else if (await lookAtTable()) {
       if (name === null) store.set({ phase: "needs_name" });
-      await Promise.all([loadMenu(), name !== null && join(name)]);
+      await Promise.all([menu.load(), name !== null && join(name)]);
     }
   }
 
@@ -186,7 +187,7 @@ export function setupConnection(options) {
     takeSnapshot(snapshot);
     outbox.sendAgain(link);
     watch.connected();
-    if (again) loadMenu(); // `menu_updated` may have been missed
+    if (again) menu.load(); // `menu_updated` may have been missed
   }
 
   function told(from, message) {
@@ -198,8 +199,7 @@ export function setupConnection(options) {
       case "cart_snapshot":
         return takeSnapshot(message);
       case "menu_updated":
-        menuEtag = null; // what is shown is no longer what it names
-        return store.updateMenu(message.items);
+        return menu.update(message.items);
       case "server_closing":
         return reconnector.serverCloses(message.retry_after);
       case "pong":
@@ -339,28 +339,6 @@ export function setupConnection(options) {
     }
   }
 
-  async function loadMenu() {
-    const { restaurant, menu: shown } = store.getState();
-    if (restaurant === null) return false;
-    const entry = shown === null ? kept.menu(restaurant.id) : null;
-    if (entry !== null) {
-      menuEtag = entry.etag;
-      store.loadMenu(entry.menu);
-    }
-    try {
-      const { menu, etag } = await api.menu(restaurant.id, menuEtag);
-      if (menu === null) return true;
-      menuEtag = etag;
-      store.loadMenu(menu);
-      kept.keepMenu(restaurant.id, { etag, menu });
-      return true;
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      if (store.getState().menu === null) store.notify("error", error.code, error.message);
-      return false;
-    }
-  }
-
   /** Specification 5.1: while cut off with an order pending, the snapshot over HTTP. */
   function considerPolling() {
     const { cartLocked, settings } = store.getState();
@@ -390,7 +368,7 @@ export function setupConnection(options) {
     start,
     join,
     loadCartSnapshot,
-    loadMenu,
+    loadMenu: menu.load,
     loadOrders,
     placeOrder,
     resolveNow,

@@ -158,9 +158,17 @@ class Tab:
         self._session = session
         self._context = context
         self.said: deque[tuple[str, dict[str, Any]]] = deque(maxlen=EVENTS_KEPT)
+        self._hearing = trio.Event()
 
     def hear(self, method: str, params: dict[str, Any]) -> None:
         self.said.append((method, params))
+        self._hearing.set()
+        self._hearing = trio.Event()
+
+    async def told(self, method: str, times: int) -> None:
+        """Until something was told so often under this name."""
+        while len(self.heard(method)) < times:
+            await self._hearing.wait()
 
     def heard(self, method: str) -> list[dict[str, Any]]:
         """What was told under this name."""

@@ -197,7 +197,11 @@ class Phone:
 
     async def open(self, url: str) -> None:
         await self.tab.call("Page.addScriptToEvaluateOnNewDocument", source=_WATCH_POLICY)
+        before = len(self.tab.heard("Page.loadEventFired"))
         await self.tab.call("Page.navigate", url=url)
+        # A look at a page that is not there yet would make it lay out what it has, and count as a jump.
+        with trio.fail_after(PATIENCE_SECONDS):
+            await self.tab.told("Page.loadEventFired", before + 1)
 
     async def sit_down(self, url: str, name: str) -> None:
         """Open the table's page and say one's name."""

@@ -123,4 +123,6 @@ async def test_a_code_of_no_table_says_so(seat: SeatAt, table: Table) -> None:
 async def session_of(phone: Phone) -> str:
     """The pid of the table's session, from the seat that the phone keeps."""
     seats = await phone.tab.run("JSON.stringify(Object.values(localStorage))")
-    return next(json.loads(one)["session_pid"] for one in json.loads(seats) if "session_pid" in one)
+    return next(
+        str(json.loads(one)["session_pid"]) for one in json.loads(seats) if "session_pid" in one
+    )

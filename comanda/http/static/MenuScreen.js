@@ -6,26 +6,24 @@ import { barOf } from "./order_state.js";
 import { People } from "./People.js";
 import { show } from "./Sheet.js";
 import { Stepper } from "./Stepper.js";
-import { button, label, note } from "./wording.js";
+import { button, label } from "./wording.js";
 import { html, useEffect, useState } from "./view.js";
 
 const BONES = [3, 4]; // sections and dishes drawn while the menu is on its way: a screen full
 
-export function MenuScreen({ table, store, connection }) {
-  const { menu, restaurant, orders, members, memberId, phase } = table;
+export function MenuScreen({ table, store }) {
+  const { menu, restaurant, orders, members, memberId } = table;
   return html`
     <header class="head">
-      <div>
-        <h1>${restaurant?.name ?? html`<span class="bone title"></span>`}</h1>
-        <p class="soft">${table.table ? label.table(table.table.label) : html`<span class="bone cash"></span>`}</p>
-      </div>
+      <h1>${restaurant?.name ?? html`<span class="bone title"></span>`}</h1>
+      <p class="soft">${table.table ? label.table(table.table.label) : html`<span class="bone cash"></span>`}</p>
       <button class="orders-button" type="button" onClick=${() => show("orders")}>
         <${Receipt} /> ${button.orders}${orders.length > 0 && html` <span class="tag good number">${orders.length}</span>`}
       </button>
       <${People} members=${members} memberId=${memberId} />
     </header>
     ${menu === null
-      ? html`<${Bones} failed=${phase === "unreachable"} onRetry=${() => connection.loadMenu()} />`
+      ? html`<${Bones} />`
       : html`<${Sections} sections=${menu.sections} />
         <main>
           ${menu.sections.map((section, index) => html`
@@ -112,14 +110,18 @@ function watchSections(count, tell) {
 function Bones() {
   const dish = html`
     <li><div class="dish">
-      <div><span class="bone name"></span><span class="bone text"></span><span class="bone cash"></span></div>
+      <div>
+        <h3><span class="bone name"></span></h3>
+        <p class="small"><span class="bone text"></span></p>
+        <p class="price"><span class="bone cash"></span></p>
+      </div>
       <span class="bone disc"></span>
     </div></li>`;
   return html`
     <div class="sections"></div>
     <main aria-busy="true" aria-label=${label.menu}>
       ${Array.from({ length: BONES[0] }, () => html`
-        <section class="section"><span class="bone title"></span><ul>${Array(BONES[1]).fill(dish)}</ul></section>`)}
+        <section class="section"><h2><span class="bone title"></span></h2><ul>${Array(BONES[1]).fill(dish)}</ul></section>`)}
     </main>`;
 }
 

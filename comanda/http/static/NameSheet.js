@@ -11,7 +11,7 @@ export function NameSheet({ table, connection }) {
   const isOpen = table.phase === "needs_name" || table.phase === "joining";
   const isJoining = table.phase === "joining";
   useEffect(() => {
-    if (table.phase === "needs_name") field.current.focus();
+    if (table.phase === "needs_name") field.current.focus({ preventScroll: true });
   }, [table.phase]);
   const onSubmit = (event) => {
     event.preventDefault();

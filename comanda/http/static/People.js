@@ -15,7 +15,7 @@ export const People = ({ members, memberId }) => html`
   <ul class="people" aria-label=${label.people}>
     ${members.map((member) => html`
       <li key=${member.member_id} class=${`person ${member.online ? "" : "away"}`}>
-        <${Avatar} member=${member} /> ${nameOf(member, memberId)}
+        <${Avatar} member=${member} /> <span class="name">${nameOf(member, memberId)}</span>
       </li>`)}
   </ul>`;
 

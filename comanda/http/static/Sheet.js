@@ -63,7 +63,7 @@ export function useFocusReturn(name, fallback) {
 export function Sheet({ name, isOpen, title, onClose = close, foot, children }) {
   const heading = useRef(null);
   useEffect(() => {
-    if (isOpen && !heading.current.closest(".sheet").contains(document.activeElement)) heading.current.focus();
+    if (isOpen && !heading.current.closest(".sheet").contains(document.activeElement)) heading.current.focus({ preventScroll: true });
   }, [isOpen]);
   const onKeyDown = (event) => {
     if (event.key !== "Escape" || onClose === null || event.defaultPrevented) return;

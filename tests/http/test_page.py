@@ -17,7 +17,7 @@ MOST_BYTES = 60_000
 """What a phone loads for the first cart, compressed."""
 
 ADDRESS = re.compile(r"""(?:src|href)="([^"]+)\"""")
-FOREIGN = re.compile(r"""["'(](?:https?:)?//[\w.-]+""")
+FOREIGN = re.compile(r"""["'`(](?:https?:)?//[\w.-]+""")
 
 
 async def page_of(server: Server, **headers: str) -> httpx.Response:

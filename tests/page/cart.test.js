@@ -46,6 +46,18 @@ describe("a new store", () => {
     store.unlockCart();
     assert.deepEqual(heard, [true]);
   });
+
+  it("goes on where a listener fails, and reports the fault", () => {
+    const faults = [];
+    const heard = [];
+    const store = createCartStore({ report: (error) => faults.push(error.message) });
+    store.subscribe(() => {
+      throw new Error("a screen's fault");
+    });
+    store.subscribe((state) => heard.push(state.cartLocked));
+    store.lockCart();
+    assert.deepEqual([faults, heard], [["a screen's fault"], [true]]);
+  });
 });
 
 describe("the specification's methods", () => {

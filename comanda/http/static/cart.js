@@ -37,10 +37,10 @@ export const MAX_NOTICES = 3;
 
 /**
  * A store. `settings` are the client settings until the connection brings the table's own; `newId` makes
- * ids (for tests).
- * @param {{settings?: object, newId?: () => string}} [options]
+ * ids (for tests); `report` gets what a listener throws, by default as an uncaught error.
+ * @param {{settings?: object, newId?: () => string, report?: (error: unknown) => void}} [options]
  */
-export function createCartStore({ settings = DEFAULT_SETTINGS, newId = randomId } = {}) {
+export function createCartStore({ settings = DEFAULT_SETTINGS, newId = randomId, report = throwLater } = {}) {
   let table = emptyTable();
   let edits = []; // sent, not yet part of `table`; oldest first
   let here = { locked: false, status: null }; // the lock of here, before the server has heard of it
@@ -68,7 +68,16 @@ export function createCartStore({ settings = DEFAULT_SETTINGS, newId = randomId 
 
   function changed() {
     state = null;
-    for (const listener of [...listeners]) listener(getState());
+    for (const listener of [...listeners]) tell(listener);
+  }
+
+  /** A listener's fault is reported, and is neither the next one's nor the connection's. */
+  function tell(listener) {
+    try {
+      listener(getState());
+    } catch (error) {
+      report(error);
+    }
   }
 
   function set(changes) {
@@ -323,4 +332,10 @@ export function createCartStore({ settings = DEFAULT_SETTINGS, newId = randomId 
     const lastEdit = { byMember: event.by_member, byName: editor?.name ?? "", publicIds, seq: event.seq };
     around = { ...around, lastEdit };
   }
+}
+
+function throwLater(error) {
+  queueMicrotask(() => {
+    throw error;
+  });
 }

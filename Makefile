@@ -44,6 +44,7 @@ lock:
 # unless the list has changed.
 vendor: $(READY)
 	$(BIN)/python tools/vendor.py comanda/http/static/vendor/packages.toml
+	$(BIN)/python tools/vendor.py tests/page/vendor/packages.toml
 
 clean:
 	rm -rf $(VENV)

@@ -77,7 +77,9 @@ def files_of(package: dict[str, Any], tarball: Path, imports: dict[str, str]) ->
             found[target] = member.read()
             if target.endswith(".js"):
                 banner = f"/*! {name} {version}, {licence}, see {licence_name} */\n".encode()
-                found[target] = banner + as_module(found[target], imports)
+                # A list without imports holds no modules: nothing in them is rewritten.
+                source_text = as_module(found[target], imports) if imports else found[target]
+                found[target] = banner + source_text
     return found
 
 

@@ -17,8 +17,7 @@ RESTAURANT = 7
 
 QUICK = [
     *("--order-timeout", "2"),
-    *("--pos-timeout", "1"),
-    *("--lock-limit", "7"),
+    *("--pos-timeout", "3"),
     *("--pos-delay", "0.2"),
     *("--retry-delay", "4"),
     *("--poll-interval", "0.5"),
@@ -70,7 +69,8 @@ async def browser(chromium: str) -> AsyncIterator[Browser]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with a_server(tmp_path_factory.mktemp("page"), *QUICK, tables=TABLES) as running:
+    limit = ("--lock-limit", "10")
+    with a_server(tmp_path_factory.mktemp("page"), *QUICK, *limit, tables=TABLES) as running:
         yield running
 
 

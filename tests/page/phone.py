@@ -186,10 +186,11 @@ class Phone:
         await self.write(text)
 
     async def focused(self) -> str:
-        """The name of what has the focus."""
+        """The name of what has the focus, its tag where it has none; "" where nothing has it."""
         return str(
             await self.tab.run(
-                "((one) => one.ariaLabel || one.innerText || one.tagName)(document.activeElement)"
+                "((one) => one === document.body ? '' : one.ariaLabel || one.innerText || one.tagName)"
+                "(document.activeElement)"
             )
         )
 
@@ -208,8 +209,8 @@ class Phone:
         await self.open(url)
         await self.one("textbox", "Your name")
         await self.fill("textbox", "Your name", name)
-        await self.tap("button", "Sit down")
-        await self.gone("button", "Sit down")
+        await self.tap("button", "Join the table")
+        await self.gone("button", "Join the table")
         await self.sees(f"{name} (you)")
         await self.one("button", "Add Margherita")
 

@@ -13,7 +13,7 @@ PENDING = "Pending Confirmation..."
 BY_ANA = "Order Being Processed by Ana"
 FAILED = "Order failed: POS system unavailable. Tap to retry."
 TIMED_OUT = "No answer from the kitchen yet."
-WITH_THE_STAFF = "Nobody can say yet whether the kitchen has this order."
+WITH_THE_STAFF = "We do not know yet whether the kitchen has this order."
 ORDER_ID = re.compile(r"ORD-7-\d+")
 
 

@@ -31,7 +31,7 @@ async def test_what_one_adds_the_other_sees_with_who_added_it(seat: SeatAt) -> N
     await ana.open_cart()
     await ana.sees("Added by you")
     await ben.tap("button", "One more Margherita")
-    await ana.sees("Ben made it 2 × Margherita")
+    await ana.sees("Ben changed it to 2 × Margherita")
     await ana.sees("1,250.00")
     await ben.tap("button", "One Margherita less")
     await ben.tap("button", "Remove Margherita")
@@ -108,7 +108,7 @@ async def test_names_are_asked_for_once_and_remembered(seat: SeatAt, table: Tabl
     await ana.sees("This table was closed")
     await ana.shot("closed")
     ana.excuse("401")
-    await ana.tap("button", "Sit down again")
+    await ana.tap("button", "Join again")
     await ana.sees("Ana (you)")
 
 

@@ -4,8 +4,9 @@ import { CartLine } from "./CartLine.js";
 import { money } from "./format.js";
 import { Bag } from "./icons.js";
 import { buttonOf, messageOf } from "./order_state.js";
+import { tell } from "./passing.js";
 import { Sheet } from "./Sheet.js";
-import { button, label, state as words } from "./wording.js";
+import { button, label, note, state as words } from "./wording.js";
 import { html, useEffect, useState } from "./view.js";
 
 const MOST_INSTRUCTIONS = 500; // the server's bound
@@ -56,7 +57,7 @@ function OrderMessage({ table, connection }) {
     <div class=${`say ${message.tone}`}>
       <p>${message.text}${message.action === "stop" && html` <span class="number">${words.retryIn(retry.secondsLeft)}</span>`}</p>
       ${message.action === "ask" && html`
-        <button type="button" onClick=${() => connection.resolveNow()}>${button.askNow}</button>`}
+        <button type="button" onClick=${() => connection.resolveNow() && tell(note.asked)}>${button.askNow}</button>`}
       ${message.action === "stop" && html`
         <button type="button" onClick=${() => connection.cancelRetry()}>${button.stop}</button>`}
     </div>`;
@@ -75,10 +76,10 @@ function Clear({ isLocked, onClear }) {
   const [isAsking, setAsking] = useState(false);
   useEffect(() => setAsking(false), [isLocked]);
   if (!isAsking) {
-    return html`<p><button class="plain" type="button" disabled=${isLocked} onClick=${() => setAsking(true)}>${button.clear}</button></p>`;
+    return html`<p class=${isLocked ? "" : "clear"}><button class="plain" type="button" disabled=${isLocked} onClick=${() => setAsking(true)}>${button.clear}</button></p>`;
   }
   return html`
-    <p>
+    <p class="clear">
       <button class="plain" type="button" onClick=${onClear}>${button.clearSurely}</button>
       <button class="plain" type="button" onClick=${() => setAsking(false)}>${button.cancel}</button>
     </p>`;

@@ -65,7 +65,7 @@ function NoteForm({ line, onDone }) {
   return html`
     <form class="note-form" onSubmit=${onSubmit} onKeyDown=${onKeyDown}>
       <label class="small soft" for=${`note-${line.public_id}`}>${label.noteOn(line.name)}</label>
-      <input id=${`note-${line.public_id}`} ref=${field} maxlength=${MOST_NOTE} defaultValue=${line.note}
+      <input class="whole" id=${`note-${line.public_id}`} ref=${field} maxlength=${MOST_NOTE} defaultValue=${line.note}
         placeholder=${label.notePlaceholder} autocomplete="off" enterkeyhint="done" name="note" />
       <button class="plain" type="submit">${button.saveNote}</button>
       <button class="plain" type="button" onClick=${() => onDone(null)}>${button.cancel}</button>

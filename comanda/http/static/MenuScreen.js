@@ -131,9 +131,8 @@ function Bar({ table }) {
   const total = money(table.total, table.currency, table.minorDigits);
   return html`
     <div class="bar">
-      <button class=${`wide ${colour}`} type="button" onClick=${() => show("cart")}
-        aria-label=${`${text}: ${label.cartSummary(count, total)}`}>
-        <span class="count number">${count}</span>
+      <button class=${`wide ${colour}`} type="button" onClick=${() => show("cart")}>
+        <span class="count number">${count}<span class="unseen"> ${label.dishes(count)}, </span></span>
         <span>${text}</span>
         <span class="number">${total}</span>
       </button>

@@ -1,18 +1,18 @@
 // Asked once on a phone and remembered; and what is shown when there is no table to sit at.
 
+import { Receipt } from "./icons.js";
 import { Sheet } from "./Sheet.js";
 import { button, label } from "./wording.js";
 import { html, useEffect, useRef } from "./view.js";
 
 const LONGEST_NAME = 40; // the server's bound
 
-export function NameSheet({ table, connection }) {
+export function NameSheet({ table, connection, isOpen }) {
   const field = useRef(null);
-  const isOpen = table.phase === "needs_name" || table.phase === "joining";
   const isJoining = table.phase === "joining";
   useEffect(() => {
-    if (table.phase === "needs_name") field.current.focus({ preventScroll: true });
-  }, [table.phase]);
+    if (isOpen && !isJoining) field.current.focus({ preventScroll: true });
+  }, [isOpen, isJoining]);
   const onSubmit = (event) => {
     event.preventDefault();
     const name = field.current.value.trim();
@@ -41,6 +41,7 @@ export function Elsewhere({ table, onSitDown }) {
   const isClosed = table.phase === "closed";
   return html`
     <main class="empty elsewhere">
+      <${Receipt} />
       <h1>${isClosed ? label.closed : label.noTable}</h1>
       <p class="soft">${isClosed ? label.closedWhy : label.noTableWhy}</p>
       ${isClosed && html`<p class="field"><button class="wide green" type="button" onClick=${onSitDown}>${button.joinAgain}</button></p>`}

@@ -4,7 +4,7 @@ import { messageOf } from "./order_state.js";
 import { button, state as words } from "./wording.js";
 import { html } from "./view.js";
 
-export function Notices({ table, connection, passing }) {
+export function Notices({ table, connection, passing, isSheetOpen }) {
   const isAway = ["reconnecting", "lost"].includes(table.connection);
   return html`
     <div class="notices">
@@ -18,7 +18,7 @@ export function Notices({ table, connection, passing }) {
       <div role="alert">
         ${table.notices.filter((one) => one.tone === "error").map((one) => html`<p class="notice bad" key=${one.id}>${one.text}</p>`)}
       </div>
-      <div role="status">
+      <div role="status" class=${isSheetOpen ? "news" : "news low"}>
         ${table.notices.filter((one) => one.tone !== "error").map((one) => html`<p class="notice" key=${one.id}>${one.text}</p>`)}
         ${passing.map((one) => html`<p class="notice" key=${one.id}>${one.text}</p>`)}
       </div>

@@ -77,7 +77,7 @@ export function Sheet({ name, isOpen, title, onClose = close, foot, children }) 
         <h2 id=${`${name}-title`} tabindex="-1" ref=${heading}>${title}</h2>
         ${onClose && html`<button class="round" type="button" aria-label=${button.close} onClick=${onClose}><${Cross} /></button>`}
       </div>
-      <div class="sheet-body">${children}</div>
+      <div class="sheet-body" tabindex="0">${children}</div>
       ${foot && html`<div class="sheet-foot">${foot}</div>`}
     </section>`;
 }

@@ -10,7 +10,7 @@ import { Notices } from "./Notices.js";
 import { OrderConfirmationSheet } from "./OrderConfirmationSheet.js";
 import { arrived, followNews, passing } from "./passing.js";
 import { close, openSheet, show, useFocusReturn } from "./Sheet.js";
-import { note } from "./wording.js";
+import { label, note } from "./wording.js";
 import { html, render, signal, useEffect } from "./view.js";
 
 const tableCode = decodeURIComponent(location.pathname.split("/").pop());
@@ -25,6 +25,7 @@ store.subscribe((table) => {
   state.value = table;
 });
 instructions.subscribe((text) => kept(() => sessionStorage.setItem(instructionsKey, text)));
+store.subscribe(askForName);
 followNews(store);
 
 /** Storage may be forbidden: then an unsent wish is lost by a refresh, and nothing else. */
@@ -55,30 +56,37 @@ function showOutcome({ outcome, lastOrder, memberId }) {
   store.dismissOutcome();
 }
 
-/** The name is asked once; after that a phone sits down unasked. */
-function sitDownAgain({ phase, rememberedName }) {
-  if (phase === "needs_name" && rememberedName && !hasTried) {
-    hasTried = true;
+/** The name is asked for once; after that a phone joins unasked, and asks again only if that fails. */
+function askForName({ phase, rememberedName }) {
+  if (phase === "seated") {
+    isAsking.value = false;
+    joinsUnasked = true;
+  } else if (phase === "needs_name" && rememberedName && joinsUnasked) {
+    joinsUnasked = false;
     connection.join(rememberedName);
+  } else if (phase === "needs_name") {
+    isAsking.value = true;
   }
 }
-let hasTried = false;
+const isAsking = signal(false);
+let joinsUnasked = true;
 
 function App() {
   const table = state.value;
   const sheet = table.phase === "seated" ? openSheet.value : null;
-  const isAsking = table.phase === "needs_name" || table.phase === "joining";
   const isElsewhere = table.phase === "closed" || table.phase === "no_table";
   const orderId = table.outcome?.orderId ?? null;
   useEffect(() => showOutcome(table), [orderId]);
-  useEffect(() => sitDownAgain(table), [table.phase]);
   useEffect(() => {
     if (openSheet.value !== "done" && orderId !== null) store.dismissOutcome();
   }, [openSheet.value]);
+  useEffect(() => {
+    if (table.restaurant) document.title = label.title(table.restaurant.name, table.table?.label);
+  }, [table.restaurant]);
   useFocusReturn(sheet, ".bar button");
   const shared = { table, store, connection };
   return html`
-    <div class="page" inert=${sheet !== null || isAsking}>
+    <div class="page" inert=${sheet !== null || isAsking.value}>
       ${isElsewhere
         ? html`<${Elsewhere} table=${table} onSitDown=${() => connection.join(table.rememberedName)} />`
         : html`<${MenuScreen} ...${shared} />`}
@@ -87,8 +95,9 @@ function App() {
       instructions=${instructions} onCheckout=${handleCheckout} />
     <${MyOrdersDrawer} table=${table} isOpen=${sheet === "orders"} />
     <${OrderConfirmationSheet} table=${table} isOpen=${sheet === "done"} />
-    <${NameSheet} table=${table} connection=${connection} />
-    <${Notices} table=${table} connection=${connection} passing=${passing.value} />`;
+    <${NameSheet} table=${table} connection=${connection} isOpen=${isAsking.value} />
+    <${Notices} table=${table} connection=${connection} passing=${passing.value}
+      isSheetOpen=${sheet !== null || isAsking.value} />`;
 }
 
 render(html`<${App} />`, document.getElementById("app"));

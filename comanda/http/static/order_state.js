@@ -32,8 +32,8 @@ function lockedMessage(table) {
   if (mine && table.orderTimedOut) return say("bad", words.timedOut, "ask");
   const whose = mine ? "" : `${words.lockedBy(locker(table))}. `;
   if (stage === "unknown") return say("bad", `${whose}${words.unknown}`, "ask");
-  if (stage === "pending") return say("plain", `${whose}${words.accepted}`);
-  return say("plain", mine ? words.processing : words.lockedBy(locker(table)));
+  if (stage === "pending") return say("calm", `${whose}${words.accepted}`);
+  return say("calm", mine ? words.processing : words.lockedBy(locker(table)));
 }
 
 const say = (tone, text, action = null) => ({ tone, text, action });

@@ -6,7 +6,7 @@ import { signal } from "./view.js";
 const NEWS_SECONDS = 4;
 const REFUSAL_SECONDS = 7; // a sentence that asks for something wants longer
 const ARRIVED_SECONDS = 4;
-const MOST_NEWS = 2; // more would cover the menu
+const MOST_NEWS = 1; // more would cover the menu; the lines themselves show the rest
 
 /** Sentences about what others do: `{id, text}`. */
 export const passing = signal([]);

@@ -1,6 +1,5 @@
 // Every text that a guest reads. Those of specification 8.1 and 8.2 stand here word for word.
 
-const dishes = (n) => (n === 1 ? "1 item" : `${n} items`);
 const sentence = (text) => (/[.!?…]$/.test(text) ? text : `${text}.`);
 const reasonOf = (error) => (error || "no reason given").replace(/\.$/, "");
 
@@ -12,9 +11,9 @@ export const button = {
   cart: "View cart",
   cartPending: "Order being processed",
   cartFailed: "Order failed",
-  join: "Sit down",
+  join: "Join the table",
   joining: "One moment…",
-  joinAgain: "Sit down again",
+  joinAgain: "Join again",
   askNow: "Ask the kitchen now",
   stop: "Stop",
   reconnect: "Tap to reconnect",
@@ -47,18 +46,18 @@ export const state = {
   unknown: "The kitchen has not answered yet and is being asked again. Nothing is ordered twice.",
   accepted: "The kitchen has your order and will confirm it soon.",
   retryIn: (seconds) => `Trying again by itself in ${seconds} s.`,
-  needsStaff: "Nobody can say yet whether the kitchen has this order. Please ask the staff; they know.",
-  inDoubt: "Still being settled with the kitchen, without the cart.",
+  needsStaff: "We do not know yet whether the kitchen has this order. The staff have been told; please ask them.",
+  inDoubt: "The kitchen is still being asked about this order. The cart is open for more.",
 };
 
 export const note = {
   added: (who, qty, name) => `${who} added ${qty} × ${name}`,
-  counted: (who, qty, name) => `${who} made it ${qty} × ${name}`,
+  counted: (who, qty, name) => `${who} changed it to ${qty} × ${name}`,
   noted: (who, name) => `${who} changed the note on ${name}`,
   removed: (who, name) => `${who} removed ${name}`,
   soldOut: (name) => `${name} is sold out`,
   priced: (name, price) => `${name} now costs ${price}`,
-  joined: (name) => `${name} sat down`,
+  joined: (name) => `${name} joined the table`,
   takenBack: (why) => `Not saved: ${sentence(why)}`,
   offline: "You are offline. This change was not made.",
   notSent: (why) => `Not ordered: ${sentence(why)}`,
@@ -71,6 +70,7 @@ export const note = {
 };
 
 export const label = {
+  title: (restaurant, table) => `${restaurant}: table ${table}`,
   table: (name) => `Table ${name}`,
   people: "At the table",
   you: "you",
@@ -84,7 +84,7 @@ export const label = {
   soldOutInCart: "Sold out. Remove it to order.",
   inCart: (qty) => `${qty} in the cart`,
   cart: "Shared cart",
-  cartSummary: (n, total) => `${dishes(n)}, ${total}`,
+  dishes: (n) => (n === 1 ? "item" : "items"),
   emptyCart: "The cart is empty",
   emptyCartWhy: "What anybody at the table adds shows up here, on every phone.",
   addedBy: (who) => `Added by ${who}`,
@@ -110,7 +110,7 @@ export const label = {
   nameWhy: "Everybody at the table shares one cart. Your name shows who added what.",
   name: "Your name",
   closed: "This table was closed",
-  closedWhy: "Thank you for your visit. If you are still here, sit down again.",
+  closedWhy: "Thank you for your visit. If you are still here, join again.",
   noTable: "There is no such table",
   noTableWhy: "Please scan the QR code on the table again, or ask the staff.",
   unreachable: "The restaurant cannot be reached",

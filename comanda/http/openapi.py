@@ -64,6 +64,8 @@ def _operation(one: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
     }
     for bare, when in one.bare.items():
         operation["responses"][str(bare)] = {"description": when}
+    for also, when in one.also.items():
+        operation["responses"][str(also)] = {**_success(one, schemas), "description": when}
     for code in one.codes:
         status = str(STATUSES[code])
         known = operation["responses"].setdefault(

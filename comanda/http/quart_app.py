@@ -16,8 +16,10 @@ from comanda.runtime import Quarantined, RuntimeRefusal
 from .call import Call
 from .endpoints import Endpoint
 from .front import Front
+from .page import get_asset
 from .problems import Refused, bare_response, problem_response
 from .routes import ENDPOINTS
+from .static_files import static_tree
 from .websocket import serve_member
 from .wire import REFUSED_BY_THE_HOUSE, refusal_code
 
@@ -55,6 +57,14 @@ def make_quart_app(front: Front) -> QuartTrio:
             methods=[endpoint.method],
             provide_automatic_options=False,
         )
+
+    static_tree()  # what is wrong with the page's files shows now, not to the first guest
+    app.add_url_rule(
+        "/static/<tree>/<path:name>",
+        view_func=get_asset,
+        methods=["GET"],
+        provide_automatic_options=False,
+    )
 
     async def member_socket(session_pid: str) -> Response | None:
         return await serve_member(front, session_pid)

@@ -39,6 +39,7 @@ from .endpoints import Endpoint
 from .front import Front
 from .metrics import METRICS_TYPE
 from .openapi import openapi_document
+from .page import get_table_page
 from .problems import Refused, bare_response
 
 log = get_log("comanda.http")
@@ -371,6 +372,16 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         body=CallbackBody,
         status=204,
         codes=("unauthorized", "bad_message", "payload_too_large", *_BUSY),
+    ),
+    Endpoint(
+        "GET",
+        "/t/<table_code>",
+        "The table's page",
+        get_table_page,
+        content="text/html",
+        codes=("rate_limited",),
+        also={404: "There is no table with this code; the page says so"},
+        bare={304: "The asker has this version already (If-None-Match)"},
     ),
     Endpoint("GET", "/healthz", "Alive", healthz, answer=Health, limited=False),
     Endpoint(

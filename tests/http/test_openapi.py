@@ -24,6 +24,7 @@ PROTOCOLS_CALLS = {
     ("get", "/readyz"),
     ("get", "/metrics"),
     ("get", "/openapi.json"),
+    ("get", "/t/{table_code}"),
 }
 
 # The parts of OpenAPI 3.1's own schema that concern a document like ours.

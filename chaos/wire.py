@@ -1,0 +1,120 @@
+"""The smallest websocket client: one knows exactly what it sent, and it can be cut at any moment."""
+
+import socket
+import struct
+from collections.abc import AsyncIterator
+
+import trio
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import (
+    AcceptConnection,
+    CloseConnection,
+    Event,
+    Ping,
+    RejectConnection,
+    Request,
+    TextMessage,
+)
+from wsproto.utilities import ProtocolError
+
+READ_BYTES = 65536
+WRITE_SECONDS = 10.0
+"""A server that does not even take a small frame for so long is left; it may be stopped meanwhile."""
+
+
+class WireBroken(Exception):
+    """The connection is over or never was; the text says how."""
+
+
+class Wire:
+    """One connection. Made by `open_wire`."""
+
+    def __init__(self, stream: trio.SocketStream, protocol: WSConnection) -> None:
+        self._stream = stream
+        self._protocol = protocol
+        self._turn = trio.Lock()
+        self._early: list[Event] = []
+        self.end = "the connection broke"
+
+    async def send(self, text: str) -> None:
+        """Send one text frame. Raises `WireBroken`; how much was sent is then not known."""
+        await self._write(self._protocol.send(TextMessage(text)))
+
+    async def _write(self, data: bytes) -> None:
+        try:
+            with trio.fail_after(WRITE_SECONDS):
+                async with self._turn:
+                    await self._stream.send_all(data)
+        except (
+            OSError,
+            trio.BrokenResourceError,
+            trio.ClosedResourceError,
+            trio.TooSlowError,
+        ) as e:
+            raise WireBroken(f"sending failed: {type(e).__name__}") from e
+
+    async def frames(self) -> AsyncIterator[str]:
+        """Each text frame, until the connection is over; `end` then says how it was."""
+        parts: list[str] = []
+        while True:
+            early, self._early = self._early, []
+            for event in early:
+                if isinstance(event, TextMessage):
+                    parts.append(event.data)
+                    if event.message_finished:
+                        yield "".join(parts)
+                        parts.clear()
+                elif isinstance(event, Ping):
+                    try:
+                        await self._write(self._protocol.send(event.response()))
+                    except WireBroken:
+                        return
+                elif isinstance(event, CloseConnection):
+                    self.end = f"closed {event.code} {event.reason or ''}".rstrip()
+                    return
+            if not await self._read():
+                return
+
+    async def _read(self) -> bool:
+        try:
+            data = await self._stream.receive_some(READ_BYTES)
+            if data:
+                self._protocol.receive_data(data)
+                self._early += self._protocol.events()
+        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError, ProtocolError):
+            return False
+        return bool(data)
+
+    async def shake_hands(self, host: str, path: str) -> None:
+        """The handshake. Raises `WireBroken`."""
+        await self._write(self._protocol.send(Request(host=host, target=path)))
+        while True:
+            for event in self._early:
+                if isinstance(event, AcceptConnection):
+                    self._early.remove(event)
+                    return
+                if isinstance(event, RejectConnection):
+                    raise WireBroken(f"refused with status {event.status_code}")
+            if not await self._read():
+                raise WireBroken("the handshake broke off")
+
+    def cut(self) -> None:
+        """Reset the connection, as a phone does that loses its network and comes back."""
+        self._stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._stream.socket.close()
+
+
+async def open_wire(port: int, path: str, seconds: float) -> Wire:
+    """Connect and shake hands within `seconds`. Raises `WireBroken`."""
+    try:
+        with trio.fail_after(seconds):
+            stream = await trio.open_tcp_stream("127.0.0.1", port)
+            wire = Wire(stream, WSConnection(ConnectionType.CLIENT))
+            try:
+                await wire.shake_hands(f"127.0.0.1:{port}", path)
+            except BaseException:
+                wire.cut()
+                raise
+            return wire
+    except (OSError, trio.TooSlowError) as error:
+        raise WireBroken(f"could not connect: {type(error).__name__}") from error

@@ -113,7 +113,7 @@ async def end_server(house: House, rng: random.Random) -> str:
     house.journal.done("gone", "ended")
     if not await house.server.end():
         house.faults.append("the server did not end gracefully in time")
-    await house.take_sample()
+    house.take_sample()
     await house.start_server()
     return ""
 

@@ -53,6 +53,7 @@ async def run_evening(
             people.cancel_scope.cancel()
         await house.kill_server("the end")
         house.kills -= 1  # nobody was there any more
+        await house.read_samples()
     finally:
         await house.close()
     return await trio.to_thread.run_sync(_examine, house)
@@ -74,13 +75,14 @@ async def _cycle(house: House, cycle: int, rng: random.Random, show: Callable[[s
             house.faults.append(f"nobody was acknowledged for {PROGRESS_SECONDS:g} s")
         if not house.server.running:
             house.faults.append(f"the server ended by itself before cycle {cycle}")
-            await house.take_sample()
+            house.take_sample()
             await house.start_server()
         await trio.sleep(rng.uniform(*CALM_SECONDS))
         what = await DISTURB[kind](house, rng)
         since = time.monotonic()
         house.journal.acks = 0
         again = await house.acknowledged(PROGRESS_SECONDS)
+        await house.read_samples()
         back = f"acknowledged after {time.monotonic() - since:.2f} s" if again else "nobody answers"
         show(f"{cycle:>4}  {f'{kind} {what}':<46} {house.journal.orders:>6} orders  {back}")
     if limit.cancelled_caught:

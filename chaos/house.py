@@ -1,6 +1,7 @@
 """The house under test: server, POS, members and staff of one evening, and how the server's lives end."""
 
 import random
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +40,7 @@ class House:
         self.server = self._server_at(self.place.port)
         self.staff = Staff(self.place, self.pos.url, random.Random(rng.random()))
         self.samples: list[Sample] = []
+        self._copies: list[tuple[Path, float, int]] = []
         self.faults: list[str] = []
         """What went wrong by itself, in words."""
         self.kills = 0
@@ -99,13 +101,22 @@ class House:
         self.journal.done("gone", why)
         await self.server.kill()
         self.kills += 1
-        await self.take_sample()
+        self.take_sample()
 
-    async def take_sample(self) -> None:
-        """Storage as the dead server has left it."""
-        copy = copy_files(self.folder / "house.db", self.folder / "sample")
-        read = await trio.to_thread.run_sync(read_sample, copy, time.time(), self.journal.life)
-        self.samples.append(read)
+    def take_sample(self) -> None:
+        """Copy storage as the dead server has left it. It is read later: members wait for the next one."""
+        life = self.journal.life
+        copy = copy_files(self.folder / "house.db", self.folder / f"sample-{life}")
+        self._copies.append((copy, time.time(), life))
+
+    async def read_samples(self) -> None:
+        """Read the copies that wait. The newest one stays in the folder until the next is read."""
+        while self._copies:
+            sample = await trio.to_thread.run_sync(read_sample, *self._copies[0])
+            for older in self.samples[-1:]:
+                shutil.rmtree(self.folder / f"sample-{older.life}")
+            self.samples.append(sample)
+            del self._copies[0]
 
     def _server_at(self, port: int) -> Program:
         return server_program(self.plan, self.folder, port, self.pos.port)

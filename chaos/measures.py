@@ -60,21 +60,15 @@ def measure(evidence: Evidence, kills: int) -> Measures:
 
 
 def _recoveries(evidence: Evidence) -> Iterable[float]:
-    """A life that acknowledged nothing counts to the next one: members waited through both."""
+    """From each kill; a life that was itself killed before it had acknowledged anything has none."""
     first_acks: dict[int, float] = {}
     for heard in evidence.heard:
         if isinstance(heard.told, Ack):
             first_acks.setdefault(heard.on.life, heard.at)
-    waiting: float | None = None
     for done in evidence.done:
-        if done.what != "gone":
-            continue
-        if waiting is None or done.life in first_acks:
-            waiting = done.at
         after = first_acks.get(done.life + 1)
-        if after is not None:
-            yield after - waiting
-            waiting = None
+        if done.what == "gone" and after is not None:
+            yield after - done.at
 
 
 def _locks(evidence: Evidence) -> Iterable[float]:
@@ -85,8 +79,11 @@ def _locks(evidence: Evidence) -> Iterable[float]:
         told = heard.told
         if isinstance(told, CartLocked):
             since.setdefault(told.order_id, heard.at)
-        elif isinstance(told, CartSnapshot) and told.pending_order_id is not None:
-            since.setdefault(told.pending_order_id, heard.at)
+        elif isinstance(told, CartSnapshot):
+            if told.pending_order_id is not None:
+                since.setdefault(told.pending_order_id, heard.at)
+            for doubt in told.orders_in_doubt:
+                ended.setdefault(doubt.order_id, heard.at)
         elif isinstance(told, RELEASES):
             ended.setdefault(told.order_id, heard.at)
     return [ended[order_id] - at for order_id, at in since.items() if order_id in ended]

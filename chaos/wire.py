@@ -100,6 +100,8 @@ class Wire:
 
     def cut(self) -> None:
         """Reset the connection, as a phone does that loses its network and comes back."""
+        if self._stream.socket.fileno() < 0:
+            return  # cut already
         self._stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._stream.socket.close()
 

@@ -8,12 +8,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from comanda.actors.domain.messages import (
-    CartUnlocked,
-    OrderConfirmed,
-    OrderFailed,
-    OrderProcessing,
-)
+from comanda.actors.domain.messages import CartSnapshot, CartUnlocked, OrderConfirmed, OrderFailed
 from comanda.actors.domain.order import PosBody
 from comanda.pos.simulator.entries import Effect
 
@@ -82,11 +77,12 @@ def staff_are_told(evidence: Evidence) -> Iterator[Violation]:
     released: dict[str, float] = {}
     for heard in evidence.heard:
         told = heard.told
-        if isinstance(told, OrderConfirmed | OrderFailed | CartUnlocked) or (
-            isinstance(told, OrderProcessing) and told.stage == "needs_staff"
-        ):
+        if isinstance(told, OrderConfirmed | OrderFailed | CartUnlocked):
             at = told.timestamp.timestamp()
             released[told.order_id] = min(at, released.get(told.order_id, at))
+        elif isinstance(told, CartSnapshot):
+            for doubt in told.orders_in_doubt:
+                released.setdefault(doubt.order_id, heard.at)
     away = outages(evidence.done)
     for order in evidence.at_rest.orders.values():
         if order.state in IN_FLIGHT:

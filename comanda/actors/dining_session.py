@@ -32,7 +32,7 @@ from .domain.messages import (
     Told,
 )
 from .domain.order import IN_FLIGHT, Order
-from .domain.session import Session
+from .domain.session import NO_REQUESTS, Session
 from .ports import (
     CommitUnknown,
     SessionKey,
@@ -266,15 +266,7 @@ class DiningSession(Actor[Message]):
         try:
             await self._around.store.commit(unit)
         except StorageUnavailable as error:
-            refusal = Rejection("storage_unavailable", "Not saved and nothing changed; try again")
-            for envelope, outcome in outcomes:
-                if outcome is None:
-                    continue
-                if isinstance(envelope.message, ByMember):
-                    request_id = envelope.message.command.request_id
-                    envelope.resolve((refusal.as_error(request_id),))
-                else:
-                    envelope.fail(error)
+            self._refuse_unsaved(unit.before, outcomes, error)
             return False
         except StaleEpoch:
             # Whoever owns the session now is right. This activation ends and takes nothing back.
@@ -286,6 +278,25 @@ class DiningSession(Actor[Message]):
         except CommitUnknown as error:
             raise Outage("The outcome of a commit is not known.") from error
         return True
+
+    def _refuse_unsaved(
+        self, before: Session, outcomes: Outcomes, error: StorageUnavailable
+    ) -> None:
+        """Nothing was written. Only what was durable before is acknowledged again: it has not changed."""
+        refusal = Rejection("storage_unavailable", "Not saved and nothing changed; try again")
+        for envelope, outcome in outcomes:
+            message = envelope.message
+            if outcome is None:
+                continue
+            if not isinstance(message, ByMember):
+                envelope.fail(error)
+                continue
+            request_id = message.command.request_id
+            durable = before.requests.get(message.member_id, NO_REQUESTS).by_id
+            if request_id in durable and isinstance(outcome, Decision):
+                envelope.resolve(self._answer(message, outcome))
+            else:
+                envelope.resolve((refusal.as_error(request_id),))
 
     # --- After the commit ---------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ STORAGE_FAULTS_SECONDS = 3.0
 
 STOPPED_SECONDS = (0.5, 4.0)
 POS_AWAY_SECONDS = (0.0, 1.5)
+CLOSED_AT_ONCE = 2
 LATE_SECONDS = 1.5
 """What a first server gets to finish its business after a second one has taken its tables."""
 
@@ -118,6 +119,16 @@ async def end_server(house: House, rng: random.Random) -> str:
     return ""
 
 
+async def close_tables(house: House, rng: random.Random) -> str:
+    """Parties leave, perhaps with an order in doubt; their members sit down anew."""
+    sessions = sorted({member.seat.session_pid for member in house.members if member.seat})
+    closed = 0
+    for session in rng.sample(sessions, min(CLOSED_AT_ONCE, len(sessions))):
+        closed += await house.staff.close_table(session)
+    house.journal.done("members", f"{closed} tables closed")
+    return f"{closed} closed"
+
+
 async def second_server(house: House, rng: random.Random) -> str:
     """The server is stopped and taken for dead, another takes its tables; then the first one goes on."""
     house.server.stop()
@@ -153,6 +164,7 @@ DISTURB: dict[str, Callable[[House, random.Random], Awaitable[str]]] = {
     "stop-pos": stop_pos,
     "cut-members": cut_members,
     "end-server": end_server,
+    "close-tables": close_tables,
     "second-server": second_server,
 }
 """By the names of the plan; each says in a few words what it was."""

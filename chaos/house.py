@@ -11,7 +11,7 @@ import trio
 from . import commands
 from .journal import Journal
 from .member import Member, Place
-from .plan import START_SECONDS, Plan
+from .plan import PREPARE_SECONDS, Plan
 from .processes import SERVER_ENVIRONMENT, Pos, Program, a_free_port, server_program
 from .samples import Sample, copy_files, read_sample
 from .staff import Staff
@@ -62,10 +62,12 @@ class House:
             raise ProgramBroken(f"the POS does not start; see {self.folder / 'pos.log'}")
         await self.start_server()
         limit = trio.CapacityLimiter(AT_ONCE)
-        with trio.fail_after(START_SECONDS):
+        with trio.move_on_after(PREPARE_SECONDS) as preparing:
             async with trio.open_nursery() as nursery:
                 for table in range(1, self.plan.tables + 1):
                     nursery.start_soon(self._prepare, table, limit)
+        if preparing.cancelled_caught:
+            raise ProgramBroken("the tables were not prepared in time")
 
     async def _prepare(self, table: int, limit: trio.CapacityLimiter) -> None:
         rng = random.Random(table)
@@ -133,7 +135,7 @@ class House:
             return None
         self.journal.done("ready", "a second server")
         first, self.server = self.server, second
-        self.place.port = port
+        self.place.move(port)
         return first
 
     async def acknowledged(self, seconds: float) -> bool:

@@ -17,6 +17,9 @@ stays small enough to be read, and a violation is found soon."""
 START_SECONDS: Final = 30.0
 """A program that takes longer to be ready is taken for broken."""
 
+PREPARE_SECONDS: Final = 120.0
+"""For all tables to get their lines: two seconds for two hundred on a machine that does nothing else."""
+
 PROGRESS_SECONDS: Final = 30.0
 """Within this time of everything running again somebody must be acknowledged (I15)."""
 
@@ -39,6 +42,7 @@ DISTURBANCES: Final[dict[str, int]] = {
     "stop-pos": 8,
     "cut-members": 14,
     "end-server": 4,
+    "close-tables": 6,
 }
 """What may happen in a cycle, and how often."""
 

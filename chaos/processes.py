@@ -128,6 +128,7 @@ class Pos:
         command += ["--ledger", str(self.ledger), "--delay", "0.05", "--accept-rate", "0.95"]
         self.program = Program(command, folder / "pos.log", "The POS takes calls at")
         self._rates: dict[str, float] = {}
+        self._http = httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=5)
 
     @property
     def url(self) -> str:
@@ -143,8 +144,7 @@ class Pos:
         """Let its calls meet faults by these rates from now on. False: it does not answer."""
         self._rates = dict(rates)
         try:
-            async with httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=5) as client:
-                answer = await client.post("/control", json={"rates": self._rates})
-                return answer.status_code == 200
+            answer = await self._http.post("/control", json={"rates": self._rates})
+            return answer.status_code == 200
         except httpx.HTTPError:
             return False

@@ -38,7 +38,11 @@ class Wire:
 
     async def send(self, text: str) -> None:
         """Send one text frame. Raises `WireBroken`; how much was sent is then not known."""
-        await self._write(self._protocol.send(TextMessage(text)))
+        try:
+            data = self._protocol.send(TextMessage(text))
+        except ProtocolError as error:
+            raise WireBroken("the server has closed already") from error
+        await self._write(data)
 
     async def _write(self, data: bytes) -> None:
         try:

@@ -61,6 +61,7 @@ class House:
         if not await self.pos.start():
             raise ProgramBroken(f"the POS does not start; see {self.folder / 'pos.log'}")
         await self.start_server()
+        await self.place.move(self.place.port)
         limit = trio.CapacityLimiter(AT_ONCE)
         with trio.move_on_after(PREPARE_SECONDS) as preparing:
             async with trio.open_nursery() as nursery:
@@ -81,6 +82,9 @@ class House:
         with trio.CancelScope(shield=True):
             await self.server.kill()
             await self.pos.program.kill()
+            await self.place.aclose()
+            await self.staff.aclose()
+            await self.pos.aclose()
         self.journal.close()
 
     # --- The server's lives -----------------------------------------------------------------------
@@ -135,7 +139,7 @@ class House:
             return None
         self.journal.done("ready", "a second server")
         first, self.server = self.server, second
-        self.place.move(port)
+        await self.place.move(port)
         return first
 
     async def acknowledged(self, seconds: float) -> bool:

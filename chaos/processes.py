@@ -135,6 +135,10 @@ class Pos:
         """Where it takes calls."""
         return f"http://127.0.0.1:{self.port}"
 
+    async def aclose(self) -> None:
+        """Close the connections of the control call."""
+        await self._http.aclose()
+
     async def start(self) -> bool:
         """Start it with the faults that were in force. False: it was not ready in time."""
         started = await self.program.start()

@@ -36,6 +36,10 @@ class Staff:
         self._rng = rng
         self.diligence = 0.3
 
+    async def aclose(self) -> None:
+        """Close the connections to the POS."""
+        await self._pos.aclose()
+
     async def run(self) -> None:
         """Look every second, until cancelled."""
         while True:

@@ -143,12 +143,11 @@ class Member:
             assert command.request_id is not None
             await talk.send(command.request_id, encode(command), again=False)
         waiting = len(commands)
-        async for told in talk.told():
+        while waiting:
+            told = await talk.hear()
+            if told is None or isinstance(told, Error):
+                raise WireBroken(f"an addition was answered by {told}")
             waiting -= isinstance(told, Ack)
-            if isinstance(told, Error):
-                raise WireBroken(told.message)
-            if not waiting:
-                break
         talk.forget("done")
         talk.cut()
 
@@ -186,8 +185,8 @@ class Member:
         """Hear all that is told, also on a connection that was turned away from."""
         with scope:
             try:
-                async for told in talk.told():
-                    self._hear(told, talk)
+                while (told := await talk.hear()) is not None:
+                    self._take(told, talk)
             finally:
                 if not scope.cancel_called:
                     talk.cut()
@@ -195,7 +194,7 @@ class Member:
             talk.forget("nobody listens")
         over.set()
 
-    def _hear(self, told: Told, talk: Talk) -> None:
+    def _take(self, told: Told, talk: Talk) -> None:
         if isinstance(told, Ack):
             self._journal.acks += self._talk is talk
             command = self._unacked.pop(told.request_id, None)

@@ -1,7 +1,6 @@
 """One connection of one member: what is sent and told on it is written down, and the state folded."""
 
 import time
-from collections.abc import AsyncIterator
 
 import msgspec
 import trio
@@ -38,7 +37,6 @@ class Talk:
 
     def __init__(self, wire: Wire, number: int, store: CartStore, journal: Journal) -> None:
         self._wire = wire
-        self._frames = wire.frames()
         self._journal = journal
         self.number = number
         self.store = store
@@ -49,13 +47,15 @@ class Talk:
         self._journal.write(sent, sync=True)
         await self._wire.send(frame.decode())
 
-    async def told(self) -> AsyncIterator[Message]:
-        """All that is told, folded and written down, until the connection is over."""
-        async for frame in self._frames:
-            yield self.take(frame)
+    async def hear(self) -> Message | None:
+        """What is told next, folded and written down; None when the connection is over."""
+        frame = await self._wire.next_frame()
+        if frame is not None:
+            return self._take(frame)
         self.forget(self._wire.end)
+        return None
 
-    def take(self, frame: str) -> Message:
+    def _take(self, frame: str) -> Message:
         """Fold one frame into the state and write it down."""
         message = decode_told(frame)
         told = Told(time.time(), self.number, msgspec.Raw(frame.encode()))
@@ -74,10 +74,11 @@ class Talk:
 
     async def first(self) -> None:
         """Wait for the snapshot that answers the join. Raises `WireBroken`."""
-        async for frame in self._frames:
-            if isinstance(self.take(frame), CartSnapshot):
-                return
-        raise WireBroken(self._wire.end)
+        told = await self.hear()
+        while not isinstance(told, CartSnapshot):
+            if told is None:
+                raise WireBroken(self._wire.end)
+            told = await self.hear()
 
     def forget(self, why: str) -> None:
         """Write down that nobody hears any more what is told on it."""

@@ -2,7 +2,7 @@
 
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections import deque
 
 import trio
 from wsproto import ConnectionType, WSConnection
@@ -33,7 +33,8 @@ class Wire:
         self._stream = stream
         self._protocol = protocol
         self._turn = trio.Lock()
-        self._early: list[Event] = []
+        self._events: deque[Event] = deque()
+        self._parts: list[str] = []
         self.end = "the connection broke"
 
     async def send(self, text: str) -> None:
@@ -57,34 +58,34 @@ class Wire:
         ) as e:
             raise WireBroken(f"sending failed: {type(e).__name__}") from e
 
-    async def frames(self) -> AsyncIterator[str]:
-        """Each text frame, until the connection is over; `end` then says how it was."""
-        parts: list[str] = []
+    async def next_frame(self) -> str | None:
+        """The next text frame; None when the connection is over, and `end` then says how it ended."""
         while True:
-            early, self._early = self._early, []
-            for event in early:
+            while self._events:
+                event = self._events.popleft()
                 if isinstance(event, TextMessage):
-                    parts.append(event.data)
+                    self._parts.append(event.data)
                     if event.message_finished:
-                        yield "".join(parts)
-                        parts.clear()
+                        frame = "".join(self._parts)
+                        self._parts.clear()
+                        return frame
                 elif isinstance(event, Ping):
                     try:
                         await self._write(self._protocol.send(event.response()))
                     except WireBroken:
-                        return
+                        return None
                 elif isinstance(event, CloseConnection):
                     self.end = f"closed {event.code} {event.reason or ''}".rstrip()
-                    return
+                    return None
             if not await self._read():
-                return
+                return None
 
     async def _read(self) -> bool:
         try:
             data = await self._stream.receive_some(READ_BYTES)
             if data:
                 self._protocol.receive_data(data)
-                self._early += self._protocol.events()
+                self._events += self._protocol.events()
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError, ProtocolError):
             return False
         return bool(data)
@@ -93,9 +94,9 @@ class Wire:
         """The handshake. Raises `WireBroken`."""
         await self._write(self._protocol.send(Request(host=host, target=path)))
         while True:
-            for event in self._early:
+            while self._events:
+                event = self._events.popleft()
                 if isinstance(event, AcceptConnection):
-                    self._early.remove(event)
                     return
                 if isinstance(event, RejectConnection):
                     raise WireBroken(f"refused with status {event.status_code}")

@@ -62,6 +62,7 @@ async def serve(
 
     Raises:
         MenuFileError, SettingsUnusable, KeyFileUnusable, DatabaseUnusable: with a sentence for a person.
+        StorageUnavailable: storage failed before traffic was taken.
         OSError: the address or port cannot be had.
     """
     menu = _menu(settings)

@@ -10,7 +10,7 @@ from comanda.client import CommandRefused, OrderPassed, TableConnection, open_ta
 from comanda.failpoints import PLACES
 from tests.server_process import a_server
 
-from .test_kill import PATIENCE_SECONDS, T1_AMONG_COMMITS
+from .hits import PATIENCE_SECONDS, hit_of_order
 
 AGAIN_SECONDS = 0.1
 """A guest's finger is not quicker."""
@@ -43,9 +43,9 @@ async def order_until_taken(table: TableConnection) -> None:
 async def test_an_order_that_meets_a_failure_is_settled_once_by_the_same_process(
     tmp_path: Path, place: str, action: str
 ) -> None:
-    hit = T1_AMONG_COMMITS if place.startswith("commit") else 1
+    failpoints = f"{place}={action}@{hit_of_order(place)}"
     async with (
-        a_server(tmp_path, "--pos-delay", "0.1", failpoints=f"{place}={action}@{hit}") as server,
+        a_server(tmp_path, "--pos-delay", "0.1", failpoints=failpoints) as server,
         open_table(server.url, "demo-1", "Ana") as ana,
     ):
         await ana.add_to_cart(456, 2, public_id="acked")

@@ -11,10 +11,7 @@ from comanda.client import OrderPassed, TableConnection, open_table
 from comanda.failpoints import PLACES
 from tests.server_process import Server, a_server
 
-T1_AMONG_COMMITS = 7
-"""The menu, the session, its activation, the member, the line, the order's number, then T1."""
-
-PATIENCE_SECONDS = 30
+from .hits import PATIENCE_SECONDS, hit_of_order
 
 NOTHING: list[tuple[object, ...]] = []
 DURABLE_AT_DEATH = {
@@ -30,10 +27,6 @@ DURABLE_AT_DEATH = {
     "commit.after": [("prepared",)],
 }
 """The order's state in the file right after the death: it died there and nowhere else."""
-
-
-def killing_at(place: str) -> str:
-    return f"{place}=kill@{T1_AMONG_COMMITS if place.startswith('commit') else 1}"
 
 
 async def order(table: TableConnection) -> None:
@@ -53,7 +46,8 @@ def rows(server: Server, query: str) -> list[tuple[object, ...]]:
 async def test_a_server_killed_at_a_failpoint_settles_the_order_once_after_its_restart(
     tmp_path: Path, place: str
 ) -> None:
-    async with a_server(tmp_path, "--pos-delay", "0.1", failpoints=killing_at(place)) as server:
+    failpoints = f"{place}=kill@{hit_of_order(place)}"
+    async with a_server(tmp_path, "--pos-delay", "0.1", failpoints=failpoints) as server:
         async with open_table(server.url, "demo-1", "Ana") as ana, trio.open_nursery() as nursery:
             await ana.add_to_cart(456, 2, public_id="acked")
             nursery.start_soon(order, ana)

@@ -132,13 +132,13 @@ class Evening:
             )
         )
 
-    async def until_all_are_refused(self) -> None:
-        """Every guest has heard one more refusal."""
-        before = [guest.refusals for guest in self.guests]
+    async def until_all_have_heard(self) -> None:
+        """Every guest was refused an edit, or their table is being restored."""
+        before = [guest.refusals + guest.cuts for guest in self.guests]
         await self.until(
             lambda: all(
-                guest.refusals > refusals
-                for guest, refusals in zip(self.guests, before, strict=True)
+                guest.refusals + guest.cuts > heard
+                for guest, heard in zip(self.guests, before, strict=True)
             )
         )
 

@@ -97,7 +97,7 @@ async def test_a_database_that_another_process_locks_is_told_of_and_comes_back(
     async with a_server(tmp_path, *QUICK) as server, an_evening(server) as evening:
         stranger = sqlite3.connect(server.database, timeout=10, isolation_level=None)
         stranger.execute("BEGIN EXCLUSIVE")
-        await evening.until_all_are_refused()
+        await evening.until_all_have_heard()
         await evening.until_not_ready()
         stranger.execute("ROLLBACK")
         stranger.close()
@@ -151,7 +151,7 @@ async def test_a_full_disk_is_told_of_and_all_goes_on_when_there_is_room(
             stack.enter_context(a_small_disk(folder))
         async with a_server(folder, *QUICK) as server, an_evening(server) as evening:
             make_room = (fill_disk if how == "no space" else forbid_growth)(server)
-            await evening.until_all_are_refused()
+            await evening.until_all_have_heard()
             await evening.until_not_ready()
             make_room()
             await evening.end_well()

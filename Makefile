@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: install demo test check format bench lock vendor clean
+.PHONY: install demo test check format bench chaos lock vendor clean
 
 install: $(READY)
 
@@ -32,6 +32,12 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.commits
+
+# Kills and disturbs real processes, then checks that nothing was lost and nothing done twice.
+CYCLES ?= 30
+SEED ?= 1
+chaos: $(READY)
+	$(BIN)/python -m chaos --cycles $(CYCLES) --seed $(SEED)
 
 # Re-resolves the dependencies; the lock is what everybody installs.
 lock:

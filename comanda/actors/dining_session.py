@@ -171,6 +171,11 @@ class DiningSession(Actor[Message]):
         if durable:
             self._adopt(session, menu)
             self._wake_pos_task(before)
+            # A snapshot in an answer is of the batch's end: no event of the batch may come after it.
+            for _, outcome in outcomes:
+                if isinstance(outcome, Decision):
+                    for event in outcome.events:
+                        self._tell(event)
             for envelope, outcome in outcomes:
                 if outcome is not None:
                     self._follow_up(envelope, outcome)
@@ -308,11 +313,9 @@ class DiningSession(Actor[Message]):
     # --- After the commit ---------------------------------------------------------------------
 
     def _follow_up(self, envelope: Envelope[Message], outcome: Decision | Refusal) -> None:
-        """Tell what is durable now, answer the sender, and start what was decided."""
+        """Answer the sender, and start what was decided."""
         message = envelope.message
         if isinstance(outcome, Decision):
-            for event in outcome.events:
-                self._tell(event)
             if outcome.start is not None:
                 self._carry(outcome.start)
             if outcome.ask_now and self._pos_task is not None:

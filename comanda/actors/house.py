@@ -248,6 +248,7 @@ class House:
         caller that is cancelled does not know whether it was heeded. Raises `StorageUnavailable` and
         `RuntimeRefusal`.
         """
+        spoken_at = self.clock.now()
         found = await self.store.find_order(said.order_id)
         if found is None:
             return None
@@ -256,7 +257,7 @@ class House:
             reply = await self._ask(key, said)
             if isinstance(reply, Rejection):
                 return reply
-        closed = await self.store.close_incidents(said, self.clock.now())
+        closed = await self.store.close_incidents(said, spoken_at)
         if not closed and state not in UNSETTLED:
             return Rejection("conflict", f"This order is {state} already")
         return await self.store.staff_order(said.order_id)

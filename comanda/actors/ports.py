@@ -221,10 +221,11 @@ class Store(Protocol):
         """
         ...
 
-    async def close_incidents(self, said: StaffResolved, now: datetime) -> int:
+    async def close_incidents(self, said: StaffResolved, spoken_at: datetime) -> int:
         """Close an order's standing incidents by the staff's word; how many there were.
 
-        The POS is not asked any more to take the order back.
+        One that was opened after `spoken_at` stands: the staff did not know of it. Where any is closed
+        the POS is not asked any more to take the order back.
         """
         ...
 

@@ -68,16 +68,21 @@ def weigh(
     return Weighed(settled=True, incident=kind)
 
 
-def close_incidents(connection: Connection, said: StaffResolved, now: datetime) -> int:
+def close_incidents(connection: Connection, said: StaffResolved, spoken_at: datetime) -> int:
     """Close an order's standing incidents by the staff's word; how many there were.
 
+    Not one that was opened while their word was on its way, which they did not know of.
     Nobody need take the order back any more: the staff have seen to it.
     """
     closed = connection.execute(
         update(incidents)
-        .where(incidents.c.order_id == said.order_id, _standing)
+        .where(
+            incidents.c.order_id == said.order_id,
+            _standing,
+            incidents.c.opened_at <= micros(spoken_at),
+        )
         .values(
-            closed_at=micros(now),
+            closed_at=micros(spoken_at),
             closed_by=said.by,
             closed_outcome=said.outcome,
             closed_reason=said.reason,

@@ -120,9 +120,9 @@ class PortMethods(ABC):
         """Hold what the POS says against a settled order; contradictions go on record."""
         return await self._writing(lambda c: incidents.weigh(c, order_id, outcome, now))
 
-    async def close_incidents(self, said: StaffResolved, now: datetime) -> int:
+    async def close_incidents(self, said: StaffResolved, spoken_at: datetime) -> int:
         """Close an order's standing incidents by the staff's word; how many there were."""
-        return await self._writing(lambda c: incidents.close_incidents(c, said, now))
+        return await self._writing(lambda c: incidents.close_incidents(c, said, spoken_at))
 
     async def waiting_for_staff(self, limit: int) -> tuple[Order, ...]:
         """Orders in `needs_staff` of which the POS can still say something, the oldest first."""

@@ -453,6 +453,27 @@ async def test_what_the_staff_have_cancelled_is_taken_back_and_a_late_word_is_an
         assert incidents_of(order) == [("accepted_after_rejected", "accepted as A-1")]
 
 
+async def test_a_late_word_that_comes_while_the_staff_settle_the_order_is_not_closed_by_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with an_order(tmp_path, TestPos(Gate()), "cart_unlocked", **SHORT_LOCK) as (
+        server,
+        _,
+        _p,
+    ):
+        store = server.running.house.store
+        close = store.close_incidents
+
+        async def close_after_the_callback(*said: Any) -> int:
+            await call_back(server)
+            return await close(*said)
+
+        monkeypatch.setattr(store, "close_incidents", close_after_the_callback)
+        await server.call("POST", RESOLVE, token=HOUSE_TOKEN, json=LOOKED)
+        [order] = await listed(server, "?incidents=standing")
+        assert [kind for kind, _ in incidents_of(order)] == ["accepted_after_rejected"]
+
+
 async def test_a_callback_of_an_order_whose_key_is_used_twice_is_not_believed(
     tmp_path: Path,
 ) -> None:

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: install demo test check format bench chaos lock clean
+.PHONY: install demo test check format bench chaos lock vendor clean
 
 install: $(READY)
 
@@ -45,6 +45,12 @@ lock:
 	$(VENV)-lock/bin/pip install --quiet pip-tools
 	$(VENV)-lock/bin/pip-compile --quiet --extra dev --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
 	rm -rf $(VENV)-lock
+
+# The page's libraries, from npm at the versions and hashes in the list; needs npm. Changes nothing
+# unless the list has changed.
+vendor: $(READY)
+	$(BIN)/python tools/vendor.py comanda/http/static/vendor/packages.toml
+	$(BIN)/python tools/vendor.py tests/page/vendor/packages.toml
 
 clean:
 	rm -rf $(VENV)

@@ -12,9 +12,10 @@ from comanda.actors.house import House, HouseLimits
 from comanda.actors.ports import Pos, Store
 from comanda.actors.pos_task import PosTimes
 from comanda.actors.sweeps import SweepLimits
-from comanda.config import Settings
+from comanda.config import Settings, SettingsUnusable
 from comanda.failpoints import Failpoints, parse_failpoints
 from comanda.http.auth import MemberTokens, StaffTokens, load_or_make_key
+from comanda.http.callbacks import CallbackSignatures
 from comanda.http.front import Front
 from comanda.http.limits import FrontLimits
 from comanda.http.metrics import Metrics
@@ -30,6 +31,7 @@ from comanda.storage.engines import async_engine
 from comanda.storage.owning import owned
 from comanda.storage.store import open_store
 from comanda.system import RandomIds, SystemClock
+from comanda.webhooks import SecretUnfit
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ async def serve(
     menu = _menu(settings)
     staff_token = settings.read_staff_token()
     pos_token = settings.read_pos_token()
+    callbacks = _callbacks(settings)
     failpoints = _failpoints(settings)
     sockets = bind(settings.host, settings.port)
     async with AsyncExitStack() as stack:
@@ -85,7 +88,7 @@ async def serve(
         if failpoints is not None:
             store, pos = failpoints.around_store(store), failpoints.around_pos(pos)
         house = _house(settings, store, pos)
-        front = _front(settings, house, signing_key, staff_token)
+        front = _front(settings, house, signing_key, staff_token, callbacks)
         port: int = sockets[0].getsockname()[1]
         url = settings.public_url or _url(settings.host, port)
         codes = tuple(table.code for one in menu.restaurants for table in one.tables)
@@ -174,12 +177,26 @@ def _house(settings: Settings, store: Store, pos: Pos) -> House:
     )
 
 
-def _front(settings: Settings, house: House, signing_key: bytes, staff_token: str | None) -> Front:
+def _callbacks(settings: Settings) -> CallbackSignatures:
+    try:
+        return CallbackSignatures(settings.read_pos_secret())
+    except SecretUnfit as error:
+        raise SettingsUnusable(f"pos_secret: {error}") from error
+
+
+def _front(
+    settings: Settings,
+    house: House,
+    signing_key: bytes,
+    staff_token: str | None,
+    callbacks: CallbackSignatures,
+) -> Front:
     return Front(
         house=house,
         members=MemberTokens(signing_key),
         staff=StaffTokens(staff_token, house.book),
-        metrics=Metrics(house.registry),
+        metrics=Metrics(house),
+        callbacks=callbacks,
         limits=FrontLimits(
             enabled=settings.rate_limits == "on",
             messages_a_second=settings.messages_per_second,

@@ -4,6 +4,7 @@ The output gate is here: nothing is adopted, answered or told before the commit 
 """
 
 import logging
+from functools import partial
 from typing import Final
 
 import trio
@@ -41,6 +42,7 @@ from .ports import (
     Unit,
 )
 from .pos_task import PosTask
+from .reconciliation import weigh_late_answer
 from .sayings import (
     Answer,
     Drain,
@@ -164,9 +166,11 @@ class DiningSession(Actor[Message]):
                 changes.add(outcome.changes)
             outcomes.append((envelope, outcome))
         unit = Unit(self._epoch, before, session, changes)
-        durable = session is before or await self._commit(unit, outcomes)
+        nothing_new = session is before and not changes
+        durable = nothing_new or await self._commit(unit, outcomes)
         if durable:
             self._adopt(session, menu)
+            self._wake_pos_task(before)
             # A snapshot in an answer is of the batch's end: no event of the batch may come after it.
             for _, outcome in outcomes:
                 if isinstance(outcome, Decision):
@@ -211,6 +215,14 @@ class DiningSession(Actor[Message]):
             changed = changed_items(followed, menu)
             if changed:
                 self._tell(MenuUpdated(changed, self._around.clock.now()))
+
+    def _wake_pos_task(self, before: Session) -> None:
+        """An order that was settled otherwise than by its call need not be asked for again."""
+        assert self._session is not None
+        was, now = before.pending, self._session.pending
+        gone = was is not None and (now is None or now.order_id != was.order_id)
+        if gone and self._pos_task is not None:
+            self._pos_task.ask_now()
 
     def _tell(self, told: Told, *, besides: Seat | None = None) -> None:
         """Encode once, and hand to every member's outlet."""
@@ -381,6 +393,7 @@ class DiningSession(Actor[Message]):
             around.pos_times,
             around.clock,
             self.context.ask_self,
+            partial(weigh_late_answer, around.store, around.clock),
             around.rng,
         )
         self.context.start_task(self._carry_to_the_end, self._pos_task)

@@ -71,6 +71,8 @@ class Sample(Struct):
     confirmed: dict[str, tuple[tuple[str, int, int], ...]]
     """The history: confirmed orders, and their lines as in `OrderRow`."""
     confirmed_totals: dict[str, int]
+    incidents: set[str]
+    """Orders of which one is on record: the POS has contradicted itself."""
 
 
 def copy_files(database: Path, to: Path) -> Path:
@@ -100,6 +102,7 @@ def read_sample(copy: Path, at: float, life: int) -> Sample:
         for row in _all(database, "order_lines ORDER BY order_id, number"):
             line = (row["public_id"], row["qty"], row["price_minor"])
             confirmed.setdefault(row["order_id"], []).append(line)
+        incidents = {row["order_id"] for row in _all(database, "incidents")}
         totals = {row["order_id"]: row["total_minor"] for row in _all(database, "orders")}
         carts = _carts(lines, orders)
         empty = cart_digest((), 0, None, ())
@@ -122,6 +125,7 @@ def read_sample(copy: Path, at: float, life: int) -> Sample:
         orders,
         {order_id: tuple(confirmed.get(order_id, ())) for order_id in totals},
         totals,
+        incidents,
     )
 
 

@@ -70,8 +70,6 @@ class Evidence:
     """Connections that nobody has ended."""
     effects: dict[str, list[Effect]] = field(default_factory=dict)
     """The ledger's, by key."""
-    untold: set[str] = field(default_factory=set)
-    """Keys of which the POS has given up to tell something."""
     unsettled: list[str] = field(default_factory=list)
     """What had not come to rest in time, in words."""
 

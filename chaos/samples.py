@@ -12,6 +12,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from comanda.pos.simulator.entries import Books
+from comanda.pos.simulator.ledger import read_ledger
+
 from .state import cart_digest
 
 FILES = ("", "-wal")
@@ -135,6 +138,13 @@ def unsettled_orders(database: Path) -> list[str]:
     with closing(sqlite3.connect(uri, uri=True, timeout=5)) as connection:
         query = "SELECT order_id, state FROM order_journal WHERE settled_at IS NULL"
         return [f"{order_id} {state}" for order_id, state in connection.execute(query)]
+
+
+def unsettled_at_pos(ledger: Path) -> list[str]:
+    """What the POS will still do by itself: settle what is due later, and tell of it."""
+    books = Books(read_ledger(ledger)[0])
+    due = [f"{one.key} is due at the POS" for one in books.outcomes.values() if one.due_at]
+    return due + [f"{one.key} is to be called back for" for one in books.owed.values()]
 
 
 def _all(database: sqlite3.Connection, what: str) -> sqlite3.Cursor:

@@ -1,6 +1,7 @@
 """`python -m chaos`: run the proof, print what it found. Exit code 1 where an invariant did not hold."""
 
 import argparse
+import math
 import random
 import shlex
 import shutil
@@ -58,7 +59,7 @@ async def run(plan: Plan) -> int:
         cycles = min(CYCLES_AN_EVENING, plan.cycles - done)
         evening = done // CYCLES_AN_EVENING
         folder = Path(tempfile.mkdtemp(prefix=f"comanda-chaos-{plan.seed}-{evening}-"))
-        kept = False
+        kept = True
         try:
             rng = random.Random(f"{plan.seed}:{evening}")
             outcome = await run_evening(plan, cycles, folder, rng, _show)
@@ -69,12 +70,9 @@ async def run(plan: Plan) -> int:
                 print(table(done, len(outcome.violations), measures))
                 _tell(plan, outcome.violations, folder)
                 return VIOLATED
-        except ProgramBroken as broken:
-            kept = True
-            print(f"chaos: {broken}", file=sys.stderr)
-            return BROKEN
         finally:
-            if not kept:
+            interrupted = trio.current_effective_deadline() == -math.inf
+            if interrupted or not kept:
                 shutil.rmtree(folder, ignore_errors=True)
     print(table(done, 0, measures))
     return 0
@@ -114,7 +112,18 @@ async def _until_told(plan: Plan) -> int:
 
 def main() -> None:
     """The command."""
-    raise SystemExit(trio.run(_until_told, parse()))
+    code = BROKEN
+    try:
+        code = trio.run(_until_told, parse())
+    except* ProgramBroken as broken:
+        print(f"chaos: {_innermost(broken)}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from .plan import (
     Plan,
     draw_pos_faults,
 )
-from .samples import unsettled_orders
+from .samples import unsettled_at_pos, unsettled_orders
 from .staff import NO_ANSWER
 
 CALM_SECONDS = (0.1, 0.9)
@@ -100,6 +100,7 @@ async def _come_to_rest(house: House) -> None:
         while open_ends:
             await until(lambda: all(member.at_rest for member in house.members), SETTLE_SECONDS)
             open_ends = unsettled_orders(house.folder / "house.db")
+            open_ends += unsettled_at_pos(house.pos.ledger)
             open_ends += [f"{one.name} waits" for one in house.members if not one.at_rest]
             if any("needs_staff" in one for one in open_ends):
                 try:

@@ -35,8 +35,8 @@ class House:
         self.plan = plan
         self.folder = folder
         self.journal = Journal(folder / "journal.jsonl")
-        self.pos = Pos(folder)
         self.place = Place(a_free_port())
+        self.pos = Pos(folder, self.place.port)
         self.server = self._server_at(self.place.port)
         self.staff = Staff(self.place, self.pos.url, random.Random(rng.random()))
         self.samples: list[Sample] = []

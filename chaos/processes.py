@@ -1,5 +1,6 @@
 """The real programs: `comanda serve` and `comanda pos`, to be killed, stopped and started again."""
 
+import base64
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ import trio
 from .plan import LOCK_LIMIT_SECONDS, POS_TIMEOUT_SECONDS, START_SECONDS, Plan
 
 STAFF_TOKEN = "the-house-of-chaos"
+POS_SECRET = f"whsec_{base64.b64encode(b'what the two of them know alone.').decode()}"
 LOOK_SECONDS = 0.01
 """Between two looks at a starting program's words; part of the measured time to recover."""
 
@@ -114,18 +116,20 @@ def server_program(plan: Plan, folder: Path, port: int, pos_port: int) -> Progra
 SERVER_ENVIRONMENT: Mapping[str, str] = {
     "COMANDA_RATE_LIMITS": "off",
     "COMANDA_STAFF_TOKEN": STAFF_TOKEN,
+    "COMANDA_POS_SECRET": POS_SECRET,
     "COMANDA_DRAIN_GRACE": "1",
 }
 
 
 class Pos:
-    """`comanda pos` with its ledger, and its control call."""
+    """`comanda pos` with its ledger, and its control call. Its callbacks go to `server_port`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, server_port: int) -> None:
         self.port = a_free_port()
         self.ledger = folder / "pos-ledger.jsonl"
         command = [sys.executable, "-m", "comanda", "pos", "--port", str(self.port)]
         command += ["--ledger", str(self.ledger), "--delay", "0.05", "--accept-rate", "0.95"]
+        command += ["--callback-url", f"http://127.0.0.1:{server_port}/api/pos/callbacks"]
         self.program = Program(command, folder / "pos.log", "The POS takes calls at")
         self._rates: dict[str, float] = {}
         self._http = httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=5)
@@ -141,7 +145,7 @@ class Pos:
 
     async def start(self) -> bool:
         """Start it with the faults that were in force. False: it was not ready in time."""
-        started = await self.program.start()
+        started = await self.program.start(COMANDA_POS_SECRET=POS_SECRET)
         return started and await self.set_faults(self._rates)
 
     async def set_faults(self, rates: Mapping[str, float]) -> bool:

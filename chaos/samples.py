@@ -12,6 +12,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from comanda.pos.simulator.entries import Books
+from comanda.pos.simulator.ledger import read_ledger
+
 from .state import cart_digest
 
 FILES = ("", "-wal")
@@ -71,6 +74,8 @@ class Sample(Struct):
     confirmed: dict[str, tuple[tuple[str, int, int], ...]]
     """The history: confirmed orders, and their lines as in `OrderRow`."""
     confirmed_totals: dict[str, int]
+    incidents: set[str]
+    """Orders of which one is on record: the POS has contradicted itself."""
 
 
 def copy_files(database: Path, to: Path) -> Path:
@@ -100,6 +105,7 @@ def read_sample(copy: Path, at: float, life: int) -> Sample:
         for row in _all(database, "order_lines ORDER BY order_id, number"):
             line = (row["public_id"], row["qty"], row["price_minor"])
             confirmed.setdefault(row["order_id"], []).append(line)
+        incidents = {row["order_id"] for row in _all(database, "incidents")}
         totals = {row["order_id"]: row["total_minor"] for row in _all(database, "orders")}
         carts = _carts(lines, orders)
         empty = cart_digest((), 0, None, ())
@@ -122,6 +128,7 @@ def read_sample(copy: Path, at: float, life: int) -> Sample:
         orders,
         {order_id: tuple(confirmed.get(order_id, ())) for order_id in totals},
         totals,
+        incidents,
     )
 
 
@@ -131,6 +138,13 @@ def unsettled_orders(database: Path) -> list[str]:
     with closing(sqlite3.connect(uri, uri=True, timeout=5)) as connection:
         query = "SELECT order_id, state FROM order_journal WHERE settled_at IS NULL"
         return [f"{order_id} {state}" for order_id, state in connection.execute(query)]
+
+
+def unsettled_at_pos(ledger: Path) -> list[str]:
+    """What the POS will still do by itself: settle what is due later, and tell of it."""
+    books = Books(read_ledger(ledger)[0])
+    due = [f"{one.key} is due at the POS" for one in books.outcomes.values() if one.due_at]
+    return due + [f"{one.key} is to be called back for" for one in books.owed.values()]
 
 
 def _all(database: sqlite3.Connection, what: str) -> sqlite3.Cursor:

@@ -38,7 +38,7 @@ def effects_once(evidence: Evidence) -> Iterator[Violation]:
         order = evidence.at_rest.orders.get(key)
         if order is None:
             yield Violation("I3", f"the POS has an effect for {key}, which is no order")
-        elif came_to(effects, time.time()) == "accepted":
+        elif key not in evidence.at_rest.incidents and came_to(effects, time.time()) == "accepted":
             accepted.update((order.session, public_id) for public_id, _, _ in order.lines)
     for order_id, lines in evidence.at_rest.confirmed.items():
         order = evidence.at_rest.orders[order_id]
@@ -50,11 +50,15 @@ def effects_once(evidence: Evidence) -> Iterator[Violation]:
 
 
 def pos_and_items_agree(evidence: Evidence) -> Iterator[Violation]:
-    """I4: at rest an item is ordered if and only if the POS has it, or staff decided otherwise."""
+    """I4: at rest an item is ordered if and only if the POS has it.
+
+    Or the record says why not: staff decided otherwise, or the POS has contradicted itself.
+    """
     for order in evidence.at_rest.orders.values():
         effects = evidence.effects.get(order.order_id)
         at_pos = "nothing" if effects is None else came_to(effects, time.time())
-        if order.decided_by is None and (order.state == "confirmed") != (at_pos == "accepted"):
+        on_record = order.decided_by is not None or order.order_id in evidence.at_rest.incidents
+        if not on_record and (order.state == "confirmed") != (at_pos == "accepted"):
             yield Violation("I4", f"{order.order_id} is {order.state}; the POS has {at_pos}")
         sha256 = hashlib.sha256(order.payload).hexdigest()
         if effects is not None and any(one.sha256 not in ("", sha256) for one in effects):

@@ -12,6 +12,7 @@ import pytest
 from chaos.checks import CHECKS, check
 from chaos.evidence import Asked, Evidence, Heard
 from chaos.journal import Opened
+from chaos.plan import POS_FAULTS
 from chaos.samples import LineRow, OrderRow, Sample, SessionRow
 from chaos.state import cart_digest
 from comanda.actors.domain.messages import (
@@ -29,6 +30,7 @@ from comanda.actors.domain.messages import (
 )
 from comanda.actors.domain.order import PosBody, PosLine
 from comanda.pos.simulator.entries import Effect
+from comanda.pos.simulator.faults import FAULTS, parse_rates
 
 NOW = datetime(2026, 1, 1, 19, 0, tzinfo=UTC)
 LOCK_ENDS = NOW + timedelta(seconds=6)
@@ -77,6 +79,7 @@ def sample(life: int, *, confirmed: bool) -> Sample:
         orders={ORDER: order},
         confirmed={ORDER: CONFIRMED_LINES} if confirmed else {},
         confirmed_totals={ORDER: 125000} if confirmed else {},
+        incidents=set(),
     )
 
 
@@ -287,6 +290,19 @@ def test_staff_may_decide_otherwise_on_record() -> None:
     pos_has_it_not(evidence)
     change_order(evidence, 1, decided_by="staff")
     assert list(check(evidence)) == []
+
+
+def test_a_pos_that_contradicts_itself_is_on_record() -> None:
+    evidence = sound()
+    pos_has_it_not(evidence)
+    evidence.at_rest.incidents.add(ORDER)
+    assert list(check(evidence)) == []
+
+
+def test_every_fault_of_the_simulator_is_in_the_mix() -> None:
+    mixed = {(fault.call, fault.name) for fault in parse_rates(POS_FAULTS)}
+    there = {(call, name) for name, (calls, _) in FAULTS.items() for call in calls}
+    assert mixed == {(call, name) for call, name in there if name != "none"}
 
 
 def test_each_invariant_from_1_to_12_has_its_check_and_a_spoilt_case() -> None:

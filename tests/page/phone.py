@@ -41,6 +41,17 @@ _RESTING_PLACE = """async function () {
 }"""
 """The middle of an element once nothing slides any more; null while something lies over it."""
 
+_IS_BUTTON = """(text, disabled, colour) => {
+  const hue = (one) => {
+    const [red, green, blue] = getComputedStyle(one).backgroundColor.match(/\\d+/g).map(Number);
+    if (Math.max(red, green, blue) - Math.min(red, green, blue) < 30) return "gray";
+    return green > red ? "green" : red > green && green > blue ? "orange" : "another";
+  };
+  return [...document.querySelectorAll(".cart-sheet .sheet-foot > .wide")].some(
+    (one) => one.innerText === text && one.disabled === disabled && hue(one) === colour);
+}"""
+"""Whether the cart's button has this text, can be used or not, and is seen in this colour."""
+
 _WATCH_POLICY = """
 window.policyViolations = [];
 document.addEventListener("securitypolicyviolation", (event) =>
@@ -128,12 +139,7 @@ class Phone:
         """Until specification 8.1's button has this text, can be used or not, and is in this colour."""
         await self.one("button", text, enabled=enabled)
         wanted = f"{json.dumps(text)}, {json.dumps(not enabled)}, {json.dumps(colour)}"
-        await self.until(
-            "((text, disabled, colour) => [...document.querySelectorAll('.cart-sheet .wide')].some("
-            "b => b.innerText === text && b.disabled === disabled && b.classList.contains(colour)))"
-            f"({wanted})",
-            f"the button {text!r}, enabled={enabled}, {colour}",
-        )
+        await self.until(f"({_IS_BUTTON})({wanted})", f"{text!r}, enabled={enabled}, {colour}")
 
     # Using
 

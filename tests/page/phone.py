@@ -263,13 +263,19 @@ class Phone:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         await self.tab.call("Emulation.setEmulatedMedia", features=[scheme])
 
+    async def at_rest(self) -> None:
+        """Until nothing slides or fades any more; what waits turns for ever."""
+        await self.until(
+            "document.getAnimations().every("
+            "(one) => one.effect.getComputedTiming().endTime === Infinity)",
+            "at rest",
+        )
+
     async def shot(self, name: str) -> None:
         """A picture of what is seen, into the folder of `COMANDA_TEST_SHOTS`."""
         if SHOTS is None:
             return
-        await self.until(
-            "document.getAnimations().every(one => !(one instanceof CSSTransition))", "at rest"
-        )
+        await self.at_rest()
         folder = trio.Path(SHOTS)
         await folder.mkdir(parents=True, exist_ok=True)
         await (folder / f"{name}.png").write_bytes(await self.tab.picture())

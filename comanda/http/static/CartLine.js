@@ -1,7 +1,6 @@
 // One line of the cart: what, who added it, how many, its note.
 
 import { money } from "./format.js";
-import { Pen } from "./icons.js";
 import { Avatar } from "./People.js";
 import { Stepper } from "./Stepper.js";
 import { button, label } from "./wording.js";

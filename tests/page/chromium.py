@@ -46,6 +46,7 @@ _FLAGS = [
     "--disable-backgrounding-occluded-windows",
     "--disable-features=Translate,OptimizationHints,MediaRouter",
     "--hide-scrollbars",
+    "--lang=en-US",
     "--remote-debugging-port=0",
 ]
 

@@ -41,6 +41,17 @@ _RESTING_PLACE = """async function () {
 }"""
 """The middle of an element once nothing slides any more; null while something lies over it."""
 
+_IS_BUTTON = """(text, disabled, colour) => {
+  const hue = (one) => {
+    const [red, green, blue] = getComputedStyle(one).backgroundColor.match(/\\d+/g).map(Number);
+    if (Math.max(red, green, blue) - Math.min(red, green, blue) < 30) return "gray";
+    return green > red ? "green" : red > green && green > blue ? "orange" : "another";
+  };
+  return [...document.querySelectorAll(".cart-sheet .sheet-foot > .wide")].some(
+    (one) => one.innerText === text && one.disabled === disabled && hue(one) === colour);
+}"""
+"""Whether the cart's button has this text, can be used or not, and is seen in this colour."""
+
 _WATCH_POLICY = """
 window.policyViolations = [];
 document.addEventListener("securitypolicyviolation", (event) =>
@@ -128,12 +139,7 @@ class Phone:
         """Until specification 8.1's button has this text, can be used or not, and is in this colour."""
         await self.one("button", text, enabled=enabled)
         wanted = f"{json.dumps(text)}, {json.dumps(not enabled)}, {json.dumps(colour)}"
-        await self.until(
-            "((text, disabled, colour) => [...document.querySelectorAll('.cart-sheet .wide')].some("
-            "b => b.innerText === text && b.disabled === disabled && b.classList.contains(colour)))"
-            f"({wanted})",
-            f"the button {text!r}, enabled={enabled}, {colour}",
-        )
+        await self.until(f"({_IS_BUTTON})({wanted})", f"{text!r}, enabled={enabled}, {colour}")
 
     # Using
 
@@ -257,13 +263,19 @@ class Phone:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         await self.tab.call("Emulation.setEmulatedMedia", features=[scheme])
 
+    async def at_rest(self) -> None:
+        """Until nothing slides or fades any more; what waits turns for ever."""
+        await self.until(
+            "document.getAnimations().every("
+            "(one) => one.effect.getComputedTiming().endTime === Infinity)",
+            "at rest",
+        )
+
     async def shot(self, name: str) -> None:
         """A picture of what is seen, into the folder of `COMANDA_TEST_SHOTS`."""
         if SHOTS is None:
             return
-        await self.until(
-            "document.getAnimations().every(one => !(one instanceof CSSTransition))", "at rest"
-        )
+        await self.at_rest()
         folder = trio.Path(SHOTS)
         await folder.mkdir(parents=True, exist_ok=True)
         await (folder / f"{name}.png").write_bytes(await self.tab.picture())

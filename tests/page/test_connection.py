@@ -58,8 +58,9 @@ async def test_a_server_that_is_killed_and_started_again_loses_nothing(
             await phone.sit_down(f"{server.url}/t/demo-1", name)
         await ana.add("Margherita")
         await ana.open_cart()
-        await ana.order("pos:accept,pos:delay=0.9")
+        await ana.order("pos:accept,pos:delay=2")
         await ana.button("Pending Confirmation...", enabled=False, colour="gray")
+        await ben.sees("Order being processed")
         await trio.to_thread.run_sync(server.end, signal.SIGKILL)
         for phone in phones:
             await phone.sees(LOST)

@@ -38,6 +38,7 @@ TOO_SMALL = f"""
 
 async def looks_right(phone: Phone, shot: str) -> None:
     """Nothing beyond the edge, nothing too small for a thumb or too faint to read; axe finds nothing."""
+    await phone.at_rest()
     await phone.shot(shot)
     assert await phone.tab.run("document.documentElement.scrollWidth <= innerWidth")
     assert await phone.tab.run(OVERFLOWING) == []
@@ -49,7 +50,7 @@ async def looks_right(phone: Phone, shot: str) -> None:
     assert contrast["looked"] > 10
 
 
-@pytest.mark.parametrize(("width", "dark"), [(320, False), (320, True), (390, True), (1280, False)])
+@pytest.mark.parametrize(("width", "dark"), [(320, False), (390, True), (1280, False)])
 async def test_every_state_can_be_read_and_touched(
     seat: SeatAt, table: Table, browser: Browser, width: int, dark: bool
 ) -> None:
@@ -83,17 +84,23 @@ async def test_every_state_can_be_read_and_touched(
     await looks_right(ana, f"failed-{size}")
     await ana.tap("button", "Stop")
     await ana.tab.run("document.querySelector('.cart-sheet textarea').select()")
-    await ana.fill("textbox", "Special instructions", "pos:accept,pos:delay=2")
+    await ana.fill("textbox", "Special instructions", "pos:accept ")
     await ana.tap("button", "Retry Order")
-    await ben.button(
-        "Order Being Processed by Ana Maria Quintanilla de la Vega", enabled=False, colour="gray"
-    )
-    await looks_right(ben, f"locked-{size}")
     await ana.sees("Order placed successfully! 🎉")
     await looks_right(ana, f"confirmed-{size}")
     await ana.tap("button", "My Orders")
     await ana.sees("Ordered so far")
     await looks_right(ana, f"orders-{size}")
+    await ana.tap("button", "Close")
+    await ben.tap("button", "Back to the menu")
+    await ben.add("Espresso")
+    await ben.open_cart()
+    await ana.open_cart()
+    await ana.order("pos:hang")
+    await ben.button(
+        "Order Being Processed by Ana Maria Quintanilla de la Vega", enabled=False, colour="gray"
+    )
+    await looks_right(ben, f"locked-{size}")
 
 
 async def test_an_order_can_be_placed_with_the_keyboard_alone(
@@ -109,6 +116,9 @@ async def test_an_order_can_be_placed_with_the_keyboard_alone(
     await tab_to(ana, "Add Bruschetta al pomodoro")
     await ana.press("Enter")
     await ana.one("button", "Remove Bruschetta al pomodoro")
+    assert await ana.focused() == "One more Bruschetta al pomodoro"
+    await ana.press(" ")
+    await ana.one("button", "One Bruschetta al pomodoro less")
     await tab_to(ana, "View cart")
     await ana.press("Enter")
     await ana.until("document.activeElement.innerText === 'Shared cart'", "the cart has the focus")
@@ -127,6 +137,44 @@ async def test_an_order_can_be_placed_with_the_keyboard_alone(
     await ana.gone("dialog", "Your order")
     await ana.until("document.activeElement.closest('.bar') !== null", "the bar has it back")
     await ana.check_quiet()
+
+
+async def test_escape_closes_the_cart_although_the_button_under_the_focus_was_disabled(
+    seat: SeatAt,
+) -> None:
+    ana = await seat("Ana")
+    await ana.add("Margherita")
+    await ana.open_cart()
+    await ana.fill("textbox", "Special instructions", "pos:accept,pos:delay=2")
+    await tab_to(ana, "Place Order")
+    await ana.press("Enter")
+    await ana.button("Pending Confirmation...", enabled=False, colour="gray")
+    await ana.press("Escape")
+    await ana.gone("dialog", "Shared cart")
+
+
+async def test_the_phones_back_button_closes_the_cart_and_not_the_page(seat: SeatAt) -> None:
+    ana = await seat("Ana")
+    await ana.open_cart()
+    await ana.tab.run("history.back()")
+    await ana.gone("dialog", "Shared cart")
+    await ana.open_cart()
+    await ana.tap("button", "Close")
+    await ana.gone("dialog", "Shared cart")
+    await ana.tap("button", "My Orders")
+    await ana.sees("Nothing ordered yet")
+    await ana.tab.run("history.back()")
+    await ana.gone("dialog", "My Orders")
+    await ana.sees("Ana (you)")
+
+
+async def test_nothing_slides_for_whoever_wants_no_motion(seat: SeatAt) -> None:
+    ana = await seat("Ana")
+    reduced = {"name": "prefers-reduced-motion", "value": "reduce"}
+    await ana.tab.call("Emulation.setEmulatedMedia", features=[reduced])
+    durations = "getComputedStyle(document.querySelector('.cart-sheet')).transitionDuration"
+    seconds = [float(one.strip(" s")) for one in (await ana.tab.run(durations)).split(",")]
+    assert max(seconds) < 0.001
 
 
 async def tab_to(phone: Phone, name: str) -> None:

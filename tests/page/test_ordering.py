@@ -120,6 +120,19 @@ async def test_a_failure_offers_the_retry_on_both_phones_and_a_tap_stops_the_cou
         await phone.sees(CONFIRMED)
 
 
+async def test_a_note_that_is_being_written_outlasts_the_order_of_another(seat: SeatAt) -> None:
+    ana, ben = await two_guests_with_a_margherita(seat)
+    await ben.tap("button", "Add a note for Margherita")
+    await ben.one("textbox", "Note for Margherita")
+    await ben.write("no basil")
+    await ana.order("pos:reject")
+    await ben.one("textbox", "Note for Margherita", enabled=False)
+    await ben.sees(FAILED)
+    await ben.tap("button", "Save")
+    await ana.sees("no basil")
+    await ana.button("Place Order", enabled=True, colour="green")
+
+
 async def test_a_failed_order_is_tried_again_by_itself(seat: SeatAt) -> None:
     ana = await seat("Ana")
     await ana.add("Margherita")

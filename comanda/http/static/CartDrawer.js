@@ -7,7 +7,7 @@ import { buttonOf, messageOf } from "./order_state.js";
 import { tell } from "./passing.js";
 import { Sheet } from "./Sheet.js";
 import { button, label, note, state as words } from "./wording.js";
-import { html, useEffect, useState } from "./view.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./view.js";
 
 const MOST_INSTRUCTIONS = 500; // the server's bound
 
@@ -74,13 +74,15 @@ const doubtText = (order) => (order.stage === "needs_staff" ? words.needsStaff :
 /** Asks once more: it is everybody's cart. */
 function Clear({ isLocked, onClear }) {
   const [isAsking, setAsking] = useState(false);
+  const cancel = useRef(null);
   useEffect(() => setAsking(false), [isLocked]);
+  useLayoutEffect(() => cancel.current?.focus(), [isAsking]);
   if (!isAsking) {
     return html`<p class=${isLocked ? "" : "clear"}><button class="plain" type="button" disabled=${isLocked} onClick=${() => setAsking(true)}>${button.clear}</button></p>`;
   }
   return html`
     <p class="clear">
       <button class="plain" type="button" onClick=${onClear}>${button.clearSurely}</button>
-      <button class="plain" type="button" onClick=${() => setAsking(false)}>${button.cancel}</button>
+      <button class="plain" type="button" ref=${cancel} onClick=${() => setAsking(false)}>${button.cancel}</button>
     </p>`;
 }

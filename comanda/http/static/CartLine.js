@@ -1,11 +1,10 @@
 // One line of the cart: what, who added it, how many, its note.
 
 import { money } from "./format.js";
-import { Pen } from "./icons.js";
 import { Avatar } from "./People.js";
 import { Stepper } from "./Stepper.js";
 import { button, label } from "./wording.js";
-import { html, useEffect, useLayoutEffect, useRef, useState } from "./view.js";
+import { html, useLayoutEffect, useRef, useState } from "./view.js";
 
 const MOST_NOTE = 280; // the server's bound
 
@@ -22,9 +21,10 @@ export function CartLine({ line, table, store, arrivedFrom }) {
     setNoting(false);
     requestAnimationFrame(() => noteButton.current?.focus());
   };
-  useEffect(() => {
-    if (isLocked) setNoting(false);
-  }, [isLocked]);
+  const remove = () => {
+    document.getElementById("cart-title").focus({ preventScroll: true }); // the line goes, and its buttons with it
+    store.removeFromCart(line.public_id);
+  };
   return html`
     <div class=${`line ${arrivedFrom ? "new" : ""} ${line.unsaved ? "unsaved" : ""}`}>
       <div>
@@ -38,19 +38,19 @@ export function CartLine({ line, table, store, arrivedFrom }) {
       ${!line.available && html`<p><span class="tag bad">${label.soldOutInCart}</span></p>`}
       ${line.note && !isNoting && html`<p class="said small">${line.note}</p>`}
       ${isNoting
-        ? html`<${NoteForm} line=${line} onDone=${finish} />`
+        ? html`<${NoteForm} line=${line} isLocked=${isLocked} onDone=${finish} />`
         : html`<div class="tools">
             <button class="plain small" type="button" ref=${noteButton} disabled=${isLocked}
               aria-label=${button.noteFor(noteWords, line.name)} onClick=${() => setNoting(true)}>${noteWords}</button>
             <${Stepper} name=${line.name} qty=${line.qty} isLocked=${isLocked} canAdd=${line.available}
               onChange=${(qty) => store.updateCartItem(line.public_id, { qty })}
-              onRemove=${() => store.removeFromCart(line.public_id)} />
+              onRemove=${remove} />
           </div>`}
     </div>`;
 }
 
-/** `onDone` gets the text, or null when the guest changed their mind. */
-function NoteForm({ line, onDone }) {
+/** `onDone` gets the text, or null when the guest changed their mind. What is written outlasts a lock. */
+function NoteForm({ line, isLocked, onDone }) {
   const field = useRef(null);
   useLayoutEffect(() => field.current.focus(), []);
   const onSubmit = (event) => {
@@ -66,8 +66,8 @@ function NoteForm({ line, onDone }) {
     <form class="note-form" onSubmit=${onSubmit} onKeyDown=${onKeyDown}>
       <label class="small soft" for=${`note-${line.public_id}`}>${label.noteOn(line.name)}</label>
       <input class="whole" id=${`note-${line.public_id}`} ref=${field} maxlength=${MOST_NOTE} defaultValue=${line.note}
-        placeholder=${label.notePlaceholder} autocomplete="off" enterkeyhint="done" name="note" />
-      <button class="plain" type="submit">${button.saveNote}</button>
+        placeholder=${label.notePlaceholder} autocomplete="off" enterkeyhint="done" name="note" disabled=${isLocked} />
+      <button class="plain" type="submit" disabled=${isLocked}>${button.saveNote}</button>
       <button class="plain" type="button" onClick=${() => onDone(null)}>${button.cancel}</button>
     </form>`;
 }

@@ -7,7 +7,7 @@ import { People } from "./People.js";
 import { show } from "./Sheet.js";
 import { Stepper } from "./Stepper.js";
 import { button, label } from "./wording.js";
-import { html, useEffect, useState } from "./view.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./view.js";
 
 const BONES = [3, 4]; // sections and dishes drawn while the menu is on its way: a screen full
 
@@ -44,8 +44,19 @@ function Dish({ item, table, store }) {
   const inCart = lines.reduce((sum, line) => sum + line.qty, 0);
   const mine = lines.find((line) => line.added_by === table.memberId && line.note === "");
   const isLocked = table.cartLocked || !isAtTable(table);
+  const dish = useRef(null);
+  const hasActed = useRef(false);
+  const act = (edit) => {
+    hasActed.current = true;
+    edit();
+  };
+  useLayoutEffect(() => {
+    // The first one and the last one change the buttons: the focus stays with the dish.
+    if (hasActed.current) dish.current.querySelector("button:last-of-type").focus({ preventScroll: true });
+    hasActed.current = false;
+  }, [mine === undefined]);
   return html`
-    <article class=${`dish ${item.available ? "" : "gone"}`}>
+    <article class=${`dish ${item.available ? "" : "gone"}`} ref=${dish}>
       <div>
         <h3>${item.name}</h3>
         ${item.description && html`<p class="soft small">${item.description}</p>`}
@@ -58,9 +69,9 @@ function Dish({ item, table, store }) {
       ${mine
         ? html`<${Stepper} name=${item.name} qty=${mine.qty} isLocked=${isLocked} canAdd=${item.available}
             onChange=${(qty) => store.updateCartItem(mine.public_id, { qty })}
-            onRemove=${() => store.removeFromCart(mine.public_id)} />`
+            onRemove=${() => act(() => store.removeFromCart(mine.public_id))} />`
         : html`<button class="round" type="button" disabled=${isLocked || !item.available}
-            aria-label=${button.add(item.name)} onClick=${() => store.addToCart(item.menu_item_id)}><${Plus} /></button>`}
+            aria-label=${button.add(item.name)} onClick=${() => act(() => store.addToCart(item.menu_item_id))}><${Plus} /></button>`}
     </article>`;
 }
 

@@ -31,7 +31,7 @@ export function MyOrdersDrawer({ table, isOpen }) {
 
 function Order({ id, tag, tone = "", lines, total, table, says, placedBy, at }) {
   const member = table.members.find((one) => one.member_id === placedBy);
-  const who = placedBy === table.memberId ? label.you : (member?.name ?? placedBy);
+  const who = placedBy === table.memberId ? label.youOrdered : (member?.name ?? placedBy);
   return html`
     <article class="order" aria-label=${`${label.orderId} ${id}`}>
       <div class="order-head"><h3 class="number">${id}</h3><span class=${`tag ${tone}`}>${tag}</span></div>

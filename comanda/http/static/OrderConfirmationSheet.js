@@ -24,6 +24,7 @@ export function OrderConfirmationSheet({ table, isOpen }) {
         ${outcome?.late && html`<p class="tag good">${note.lateConfirmed(outcome.orderId)}</p>`}
       </div>
       ${order && html`<${OrderLines} lines=${order.lines} total=${order.total} currency=${currency} digits=${minorDigits} />`}
-      ${order?.special_instructions && html`<p class="said soft small">${order.special_instructions}</p>`}
+      ${order?.special_instructions && html`
+        <p class="soft small">${label.instructions}: ${order.special_instructions}</p>`}
     <//>`;
 }

@@ -65,14 +65,19 @@ export function Sheet({ name, isOpen, title, onClose = close, foot, children }) 
   useEffect(() => {
     if (isOpen && !heading.current.closest(".sheet").contains(document.activeElement)) heading.current.focus({ preventScroll: true });
   }, [isOpen]);
-  const onKeyDown = (event) => {
-    if (event.key !== "Escape" || onClose === null || event.defaultPrevented) return;
-    onClose();
-  };
+  useEffect(() => {
+    if (!isOpen || onClose === null) return undefined;
+    const onKeyDown = (event) => {
+      if (event.key === "Escape" && !event.defaultPrevented) onClose();
+    };
+    // The whole page's: a button that is disabled under the focus leaves it nowhere.
+    document.addEventListener("keydown", onKeyDown);
+    return () => document.removeEventListener("keydown", onKeyDown);
+  }, [isOpen, onClose]);
   return html`
     <div class=${`veil ${isOpen ? "open" : ""}`} onClick=${onClose ?? (() => {})}></div>
     <section class=${`sheet ${name}-sheet ${isOpen ? "open" : ""}`} role="dialog" aria-labelledby=${`${name}-title`}
-      inert=${!isOpen} onKeyDown=${onKeyDown}>
+      inert=${!isOpen}>
       <div class="sheet-head">
         <h2 id=${`${name}-title`} tabindex="-1" ref=${heading}>${title}</h2>
         ${onClose && html`<button class="round" type="button" aria-label=${button.close} onClick=${onClose}><${Cross} /></button>`}

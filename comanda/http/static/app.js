@@ -9,7 +9,7 @@ import { Elsewhere, NameSheet } from "./NameSheet.js";
 import { Notices } from "./Notices.js";
 import { OrderConfirmationSheet } from "./OrderConfirmationSheet.js";
 import { arrived, followNews, passing } from "./passing.js";
-import { close, openSheet, show, useFocusReturn } from "./Sheet.js";
+import { openSheet, show, useFocusReturn } from "./Sheet.js";
 import { label, note } from "./wording.js";
 import { html, render, signal, useEffect } from "./view.js";
 

@@ -15,4 +15,3 @@ export const Cross = icon(["M6 6l12 12", "M18 6L6 18"]);
 export const Tick = icon(["M5 12.5l5 5L19.5 7"]);
 export const Bag = icon(["M5 8h14l1 12H4z", "M9 8V6a3 3 0 0 1 6 0v2"]);
 export const Receipt = icon(["M6 3h12v18l-3-2-3 2-3-2-3 2z", "M9 8h6", "M9 12h6"]);
-export const Pen = icon(["M4 20l1-4L16 5l3 3L8 19z"]);

@@ -1,6 +1,5 @@
 // Every text that a guest reads. Those of specification 8.1 and 8.2 stand here word for word.
 
-const sentence = (text) => (/[.!?…]$/.test(text) ? text : `${text}.`);
 const reasonOf = (error) => (error || "no reason given").replace(/\.$/, "");
 
 export const button = {
@@ -17,7 +16,6 @@ export const button = {
   askNow: "Ask the kitchen now",
   stop: "Stop",
   reconnect: "Tap to reconnect",
-  reload: "Try again",
   close: "Close",
   done: "Back to the menu",
   orders: "My Orders",
@@ -58,15 +56,10 @@ export const note = {
   soldOut: (name) => `${name} is sold out`,
   priced: (name, price) => `${name} now costs ${price}`,
   joined: (name) => `${name} joined the table`,
-  takenBack: (why) => `Not saved: ${sentence(why)}`,
-  offline: "You are offline. This change was not made.",
-  notSent: (why) => `Not ordered: ${sentence(why)}`,
   unlocked: "The cart is open again. The last order is being settled with the staff.",
   lateConfirmed: (orderId) => `The kitchen has confirmed ${orderId} after all.`,
   lateFailed: (orderId, error) => `${orderId} was not taken: ${reasonOf(error)}.`,
-  back: "Connected again.",
   asked: "The kitchen is being asked.",
-  menuFailed: "The menu could not be loaded.",
 };
 
 export const label = {
@@ -74,9 +67,9 @@ export const label = {
   table: (name) => `Table ${name}`,
   people: "At the table",
   you: "you",
+  youOrdered: "You",
   youAre: (name) => `${name} (you)`,
   away: (name) => `${name} (away)`,
-  restaurant: "The restaurant",
   someone: "another guest",
   menu: "Menu",
   sections: "Sections of the menu",
@@ -88,7 +81,6 @@ export const label = {
   emptyCart: "The cart is empty",
   emptyCartWhy: "What anybody at the table adds shows up here, on every phone.",
   addedBy: (who) => `Added by ${who}`,
-  each: (price) => `${price} each`,
   justNow: (who) => `${who}, just now`,
   noteOn: (name) => `Note for ${name}`,
   notePlaceholder: "No onions, well done…",
@@ -113,6 +105,4 @@ export const label = {
   closedWhy: "Thank you for your visit. If you are still here, join again.",
   noTable: "There is no such table",
   noTableWhy: "Please scan the QR code on the table again, or ask the staff.",
-  unreachable: "The restaurant cannot be reached",
-  unreachableWhy: "Please check your connection.",
 };

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: install demo test check format bench lock clean
+.PHONY: install demo test check format bench chaos lock vendor clean
 
 install: $(READY)
 
@@ -33,12 +33,24 @@ format: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks.commits
 
+# Kills and disturbs real processes, then checks that nothing was lost and nothing done twice.
+CYCLES ?= 30
+SEED ?= 1
+chaos: $(READY)
+	$(BIN)/python -m chaos --cycles $(CYCLES) --seed $(SEED)
+
 # Re-resolves the dependencies; the lock is what everybody installs.
 lock:
 	$(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/pip install --quiet pip-tools
 	$(VENV)-lock/bin/pip-compile --quiet --extra dev --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
 	rm -rf $(VENV)-lock
+
+# The page's libraries, from npm at the versions and hashes in the list; needs npm. Changes nothing
+# unless the list has changed.
+vendor: $(READY)
+	$(BIN)/python tools/vendor.py comanda/http/static/vendor/packages.toml
+	$(BIN)/python tools/vendor.py tests/page/vendor/packages.toml
 
 clean:
 	rm -rf $(VENV)

@@ -9,11 +9,13 @@ import trio
 
 from comanda.actors.domain.messages import ClientSettings
 from comanda.actors.house import House, HouseLimits
-from comanda.actors.ports import Pos
+from comanda.actors.ports import Pos, Store
 from comanda.actors.pos_task import PosTimes
 from comanda.actors.sweeps import SweepLimits
-from comanda.config import Settings
+from comanda.config import Settings, SettingsUnusable
+from comanda.failpoints import Failpoints, parse_failpoints
 from comanda.http.auth import MemberTokens, StaffTokens, load_or_make_key
+from comanda.http.callbacks import CallbackSignatures
 from comanda.http.front import Front
 from comanda.http.limits import FrontLimits
 from comanda.http.metrics import Metrics
@@ -21,13 +23,15 @@ from comanda.http.quart_app import make_quart_app
 from comanda.http.wire import frame
 from comanda.http.worker import WorkerLimits, bind
 from comanda.http.worker import serve as serve_http
-from comanda.logs import log_error, log_runtime
+from comanda.logs import get_log, log_error, log_runtime
 from comanda.menu_file import LoadedMenu, demo_menu, load_menu_file
 from comanda.pos.dummy import DummyPos
 from comanda.pos.webhook import open_webhook_pos
+from comanda.storage.engines import async_engine
 from comanda.storage.owning import owned
-from comanda.storage.store import SqlStore, open_store
+from comanda.storage.store import open_store
 from comanda.system import RandomIds, SystemClock
+from comanda.webhooks import SecretUnfit
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +64,31 @@ async def serve(
 
     Raises:
         MenuFileError, SettingsUnusable, KeyFileUnusable, DatabaseUnusable: with a sentence for a person.
+        StorageUnavailable: storage failed before traffic was taken.
         OSError: the address or port cannot be had.
     """
     menu = _menu(settings)
     staff_token = settings.read_staff_token()
     pos_token = settings.read_pos_token()
+    callbacks = _callbacks(settings)
+    failpoints = _failpoints(settings)
     sockets = bind(settings.host, settings.port)
     async with AsyncExitStack() as stack:
         for sock in sockets:
             stack.callback(sock.close)
         stack.enter_context(owned(settings.database_path))
-        store = await stack.enter_async_context(open_store(settings.database))
+        make_engine = async_engine if failpoints is None else failpoints.make_engine
+        store: Store = await stack.enter_async_context(
+            open_store(settings.database, make_engine=make_engine)
+        )
         signing_key = load_or_make_key(settings.signing_key_file)
         await store.install(menu.restaurants, menu.digest)
         if pos is None:
             pos = await stack.enter_async_context(_open_pos(settings, pos_token))
+        if failpoints is not None:
+            store, pos = failpoints.around_store(store), failpoints.around_pos(pos)
         house = _house(settings, store, pos)
-        front = _front(settings, house, signing_key, staff_token)
+        front = _front(settings, house, signing_key, staff_token, callbacks)
         port: int = sockets[0].getsockname()[1]
         url = settings.public_url or _url(settings.host, port)
         codes = tuple(table.code for one in menu.restaurants for table in one.tables)
@@ -112,6 +124,17 @@ async def _stop_in_order(
     stop_http.set()
 
 
+def _failpoints(settings: Settings) -> Failpoints | None:
+    """Those that the settings name; None, and nothing is wrapped, where they name none."""
+    if not settings.failpoints:
+        return None
+    failpoints = Failpoints(parse_failpoints(settings.failpoints))
+    get_log(__name__).warning(
+        "failpoints are set: this server dies or fails on purpose", failpoints=settings.failpoints
+    )
+    return failpoints
+
+
 def _menu(settings: Settings) -> LoadedMenu:
     if settings.menu is not None:
         return load_menu_file(settings.menu)
@@ -133,7 +156,7 @@ async def _open_pos(settings: Settings, token: str | None) -> AsyncIterator[Pos]
         yield pos
 
 
-def _house(settings: Settings, store: SqlStore, pos: Pos) -> House:
+def _house(settings: Settings, store: Store, pos: Pos) -> House:
     ids = RandomIds()
     return House(
         store=store,
@@ -154,12 +177,26 @@ def _house(settings: Settings, store: SqlStore, pos: Pos) -> House:
     )
 
 
-def _front(settings: Settings, house: House, signing_key: bytes, staff_token: str | None) -> Front:
+def _callbacks(settings: Settings) -> CallbackSignatures:
+    try:
+        return CallbackSignatures(settings.read_pos_secret())
+    except SecretUnfit as error:
+        raise SettingsUnusable(f"pos_secret: {error}") from error
+
+
+def _front(
+    settings: Settings,
+    house: House,
+    signing_key: bytes,
+    staff_token: str | None,
+    callbacks: CallbackSignatures,
+) -> Front:
     return Front(
         house=house,
         members=MemberTokens(signing_key),
         staff=StaffTokens(staff_token, house.book),
-        metrics=Metrics(house.registry),
+        metrics=Metrics(house),
+        callbacks=callbacks,
         limits=FrontLimits(
             enabled=settings.rate_limits == "on",
             messages_a_second=settings.messages_per_second,

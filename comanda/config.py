@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     pos: str = "dummy"
     pos_token: SecretStr | None = None
     pos_token_file: Path | None = None
+    pos_secret: SecretStr | None = None
+    pos_secret_file: Path | None = None
     pos_calls_per_restaurant: int = Field(16, ge=1, le=1000)
     pos_delay: float = Field(3.0, ge=0, le=3600)
     pos_success_rate: float = Field(0.9, ge=0, le=1)
@@ -62,6 +64,8 @@ class Settings(BaseSettings):
     stop_deadline: float = Field(10.0, gt=0, le=600)
     session_idle_hours: float = Field(6.0, gt=0, le=24 * 7)
     max_live_sessions: int = Field(10_000, ge=1, le=1_000_000)
+
+    failpoints: str | None = None
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"
@@ -128,7 +132,7 @@ class Settings(BaseSettings):
         Raises:
             SettingsUnusable: the file cannot be read or is empty.
         """
-        return _read_token("staff", self.staff_token, self.staff_token_file)
+        return _read_token("staff token", self.staff_token, self.staff_token_file)
 
     def read_pos_token(self) -> str | None:
         """The token for the POS, from the environment or its file; None where there is none.
@@ -136,24 +140,32 @@ class Settings(BaseSettings):
         Raises:
             SettingsUnusable: the file cannot be read or is empty, or the token does not fit a header.
         """
-        token = _read_token("POS", self.pos_token, self.pos_token_file)
+        token = _read_token("POS token", self.pos_token, self.pos_token_file)
         if token is not None and not all("!" <= sign <= "~" for sign in token):
             raise SettingsUnusable(
                 "pos_token: a token has visible ASCII characters alone, no spaces and no line ends"
             )
         return token or None
 
+    def read_pos_secret(self) -> str | None:
+        """The secret that the POS signs callbacks with; None where it sends none.
+
+        Raises:
+            SettingsUnusable: the file cannot be read or is empty.
+        """
+        return _read_token("POS secret", self.pos_secret, self.pos_secret_file) or None
+
 
 def _read_token(whose: str, given: SecretStr | None, file: Path | None) -> str | None:
-    """A token from its file, else from the environment."""
+    """A secret word from its file, else from the environment."""
     if file is None:
         return None if given is None else given.get_secret_value()
     try:
         token = file.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsUnusable(f"The {whose} token file {file} cannot be read: {error}") from error
+        raise SettingsUnusable(f"The {whose} file {file} cannot be read: {error}") from error
     if not token:
-        raise SettingsUnusable(f"The {whose} token file {file} is empty")
+        raise SettingsUnusable(f"The {whose} file {file} is empty")
     return token
 
 

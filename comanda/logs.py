@@ -12,6 +12,7 @@ from comanda.runtime import (
     ActorOverstayed,
     ActorQuarantined,
     ActorStarted,
+    Outage,
     OutageBegan,
     OutageEnded,
     RuntimeEvent,
@@ -73,6 +74,8 @@ def log_runtime(event: RuntimeEvent) -> None:
     """What happened to an actor."""
     session = getattr(getattr(event, "key", None), "pid", None)
     match event:
+        case ActorFailed(error=Outage()):
+            log.warning("session waits for storage", session=session)
         case ActorFailed():
             log.error(
                 "session crashed",

@@ -55,6 +55,11 @@ class KitchenPrinter:
         print(f"    [printer, asked for {order.order_id}: {slip or 'never heard of it'}]")
         return None if slip is None else Accepted(slip)
 
+    async def void(self, order: Order) -> bool:
+        """Take an order back. Paper cannot be: nothing is promised, and the staff are told."""
+        await trio.sleep(0.2)
+        return False
+
 
 async def order_twice(running: Running) -> None:
     """Ana orders; that fails in words, and her phone orders again by itself."""

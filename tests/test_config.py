@@ -211,3 +211,23 @@ def test_a_token_for_the_pos_that_fits_no_header_is_refused_without_being_told(t
     with pytest.raises(SettingsUnusable, match="pos_token: ") as refused:
         make_settings(pos_token=token).read_pos_token()
     assert token not in str(refused.value)
+
+
+def test_the_poss_secret_comes_from_the_environment_or_its_file_and_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert make_settings().read_pos_secret() is None
+    assert make_settings(pos_secret="").read_pos_secret() is None
+    monkeypatch.setenv("COMANDA_POS_SECRET", "whsec_very-secret")
+    settings = make_settings()
+    assert settings.read_pos_secret() == "whsec_very-secret"
+    assert "very-secret" not in repr(settings)
+    file = tmp_path / "secret"
+    file.write_text("whsec_from-the-file\n")
+    monkeypatch.setenv("COMANDA_POS_SECRET_FILE", str(file))
+    assert make_settings().read_pos_secret() == "whsec_from-the-file"
+    file.write_text("\n")
+    with pytest.raises(SettingsUnusable, match=r"POS secret file .*secret is empty"):
+        make_settings().read_pos_secret()
+    with pytest.raises(SettingsUnusable, match=r"POS secret file .*none cannot be read"):
+        make_settings(pos_secret_file=tmp_path / "none").read_pos_secret()

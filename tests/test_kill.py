@@ -1,12 +1,9 @@
 """`kill -9` on a real server process: what was acknowledged is there, and the order is settled."""
 
 import random
-import signal
 import sqlite3
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import trio
@@ -19,56 +16,7 @@ from comanda.client import (
     open_table,
     resume_table,
 )
-
-SERVING = b"Comanda takes orders at "
-START_SECONDS = 30
-
-
-class Server:
-    """`comanda serve` on one file and, after the first start, one port."""
-
-    def __init__(self, folder: Path) -> None:
-        self.database = folder / "evening.db"
-        self.port = 0
-        self.url = ""
-        self._process: trio.Process | None = None
-
-    async def start(self) -> None:
-        command = [sys.executable, "-m", "comanda", "serve", "--port", str(self.port)]
-        command += ["--database", f"sqlite+aiosqlite:///{self.database}", "--pos-delay", "1"]
-        self._process = await trio.lowlevel.open_process(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={"COMANDA_RATE_LIMITS": "off"},
-        )
-        assert self._process.stdout is not None
-        said = b""
-        with trio.fail_after(START_SECONDS):
-            while b"\n" not in said:
-                said += await self._process.stdout.receive_some()
-        assert said.startswith(SERVING), said
-        self.url = said.split()[4].decode()
-        self.port = int(self.url.rpartition(":")[2])
-
-    async def kill(self) -> None:
-        """As the power would: no signal handler, no `finally`."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.send_signal(signal.SIGKILL)
-            with trio.move_on_after(10, shield=True):
-                await self._process.wait()
-                assert self._process.stdout is not None
-                await self._process.stdout.aclose()
-
-
-@asynccontextmanager
-async def a_server(folder: Path) -> AsyncIterator[Server]:
-    server = Server(folder)
-    try:
-        await server.start()
-        yield server
-    finally:
-        await server.kill()
+from tests.server_process import a_server
 
 
 def holds(lines: int) -> Callable[[CartStore], bool]:

@@ -4,6 +4,7 @@ The output gate is here: nothing is adopted, answered or told before the commit 
 """
 
 import logging
+from functools import partial
 from typing import Final
 
 import trio
@@ -32,7 +33,7 @@ from .domain.messages import (
     Told,
 )
 from .domain.order import IN_FLIGHT, Order
-from .domain.session import Session
+from .domain.session import NO_REQUESTS, Session
 from .ports import (
     CommitUnknown,
     SessionKey,
@@ -41,6 +42,7 @@ from .ports import (
     Unit,
 )
 from .pos_task import PosTask
+from .reconciliation import weigh_late_answer
 from .sayings import (
     Answer,
     Drain,
@@ -164,9 +166,16 @@ class DiningSession(Actor[Message]):
                 changes.add(outcome.changes)
             outcomes.append((envelope, outcome))
         unit = Unit(self._epoch, before, session, changes)
-        durable = session is before or await self._commit(unit, outcomes)
+        nothing_new = session is before and not changes
+        durable = nothing_new or await self._commit(unit, outcomes)
         if durable:
             self._adopt(session, menu)
+            self._wake_pos_task(before)
+            # A snapshot in an answer is of the batch's end: no event of the batch may come after it.
+            for _, outcome in outcomes:
+                if isinstance(outcome, Decision):
+                    for event in outcome.events:
+                        self._tell(event)
             for envelope, outcome in outcomes:
                 if outcome is not None:
                     self._follow_up(envelope, outcome)
@@ -206,6 +215,14 @@ class DiningSession(Actor[Message]):
             changed = changed_items(followed, menu)
             if changed:
                 self._tell(MenuUpdated(changed, self._around.clock.now()))
+
+    def _wake_pos_task(self, before: Session) -> None:
+        """An order that was settled otherwise than by its call need not be asked for again."""
+        assert self._session is not None
+        was, now = before.pending, self._session.pending
+        gone = was is not None and (now is None or now.order_id != was.order_id)
+        if gone and self._pos_task is not None:
+            self._pos_task.ask_now()
 
     def _tell(self, told: Told, *, besides: Seat | None = None) -> None:
         """Encode once, and hand to every member's outlet."""
@@ -261,15 +278,7 @@ class DiningSession(Actor[Message]):
         try:
             await self._around.store.commit(unit)
         except StorageUnavailable as error:
-            refusal = Rejection("storage_unavailable", "Not saved and nothing changed; try again")
-            for envelope, outcome in outcomes:
-                if outcome is None:
-                    continue
-                if isinstance(envelope.message, ByMember):
-                    request_id = envelope.message.command.request_id
-                    envelope.resolve((refusal.as_error(request_id),))
-                else:
-                    envelope.fail(error)
+            self._refuse_unsaved(unit.before, outcomes, error)
             return False
         except StaleEpoch:
             # Whoever owns the session now is right. This activation ends and takes nothing back.
@@ -282,14 +291,31 @@ class DiningSession(Actor[Message]):
             raise Outage("The outcome of a commit is not known.") from error
         return True
 
+    def _refuse_unsaved(
+        self, before: Session, outcomes: Outcomes, error: StorageUnavailable
+    ) -> None:
+        """Nothing was written. Only what was durable before is acknowledged again: it has not changed."""
+        refusal = Rejection("storage_unavailable", "Not saved and nothing changed; try again")
+        for envelope, outcome in outcomes:
+            message = envelope.message
+            if outcome is None:
+                continue
+            if not isinstance(message, ByMember):
+                envelope.fail(error)
+                continue
+            request_id = message.command.request_id
+            durable = before.requests.get(message.member_id, NO_REQUESTS).by_id
+            if request_id in durable and isinstance(outcome, Decision):
+                envelope.resolve(self._answer(message, outcome))
+            else:
+                envelope.resolve((refusal.as_error(request_id),))
+
     # --- After the commit ---------------------------------------------------------------------
 
     def _follow_up(self, envelope: Envelope[Message], outcome: Decision | Refusal) -> None:
-        """Tell what is durable now, answer the sender, and start what was decided."""
+        """Answer the sender, and start what was decided."""
         message = envelope.message
         if isinstance(outcome, Decision):
-            for event in outcome.events:
-                self._tell(event)
             if outcome.start is not None:
                 self._carry(outcome.start)
             if outcome.ask_now and self._pos_task is not None:
@@ -367,6 +393,7 @@ class DiningSession(Actor[Message]):
             around.pos_times,
             around.clock,
             self.context.ask_self,
+            partial(weigh_late_answer, around.store, around.clock),
             around.rng,
         )
         self.context.start_task(self._carry_to_the_end, self._pos_task)

@@ -12,10 +12,10 @@ from comanda.runtime.events import OnEvent
 
 from .carrying import Carrying
 from .dining_session import DiningSession
-from .domain.inputs import Admit, CloseSession, Input, StaffResolved
+from .domain.inputs import Admit, CloseSession, Input, OutcomeHeard, StaffResolved
 from .domain.menu import MenuItem, Table
-from .domain.messages import OrderRecord, OrderStateName, Rejection, Told
-from .domain.order import UNSETTLED, Order
+from .domain.messages import OrderStateName, Rejection, StaffOrder, Told
+from .domain.order import UNSETTLED
 from .menu_book import MenuBook
 from .ports import (
     Clock,
@@ -28,6 +28,7 @@ from .ports import (
     Store,
 )
 from .pos_task import PosTimes
+from .reconciliation import Reconciliation, ReconciliationLimits
 from .sayings import Drain, MenuChanged, Message, Seated, Sit, View
 from .seating import take_seat
 from .surroundings import Surroundings
@@ -54,6 +55,7 @@ class HouseLimits:
     start_deadline_seconds: float = 10.0
     ask_timeout_seconds: float = 10.0
     sweeps: SweepLimits = field(default_factory=SweepLimits)
+    reconciliation: ReconciliationLimits = field(default_factory=ReconciliationLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class House:
         self.book = MenuBook()
         self._new_pid = new_pid
         rng = rng or random.Random()
+        pos_times = pos_times or PosTimes()
         self._carrying = Carrying()
         around = Surroundings(
             store=store,
@@ -104,7 +107,7 @@ class House:
             clock=clock,
             ids=ids,
             frame=frame,
-            pos_times=pos_times or PosTimes(),
+            pos_times=pos_times,
             lock_limit_seconds=self.limits.lock_limit_seconds,
             rng=rng,
             carrying=self._carrying,
@@ -124,6 +127,16 @@ class House:
             random=rng.random,
         )
         self._sweeps = Sweeps(store, self.registry, clock, self.limits.sweeps, self._reread_menus)
+        self.reconciliation = Reconciliation(
+            store,
+            pos,
+            self.registry,
+            clock,
+            rng,
+            limits=self.limits.reconciliation,
+            call_timeout_seconds=pos_times.call_timeout_seconds,
+            ask_timeout_seconds=self.limits.ask_timeout_seconds,
+        )
         self._menu_lock = trio.Lock()
         self._menus_in_doubt = False
 
@@ -140,6 +153,7 @@ class House:
         async with trio.open_nursery() as nursery:
             await nursery.start(self._registry_until_stopped, nursery.cancel_scope)
             nursery.start_soon(self._sweeps.run)
+            nursery.start_soon(self.reconciliation.run)
             task_status.started()
 
     async def _registry_until_stopped(
@@ -226,23 +240,31 @@ class House:
         """The order's session and its state; None where there is none. Raises `StorageUnavailable`."""
         return await self.store.find_order(order_id)
 
-    async def resolve_order(self, said: StaffResolved) -> OrderRecord | Rejection | None:
-        """Settle an order that waits for the staff; the order as it then stands, None: no such order.
+    async def resolve_order(self, said: StaffResolved) -> StaffOrder | Rejection | None:
+        """The staff's word on an order: settles one that waits for them, closes incidents of it.
 
-        A rejection where it waits for nobody. A caller that is cancelled does not know whether the
-        order was settled. Raises `StorageUnavailable` and `RuntimeRefusal`.
+        Returns the order as it then stands; None: no such order; a rejection where it needs nobody. A
+        settled order's outcome is final, so of one with incidents the word is kept with these alone. A
+        caller that is cancelled does not know whether it was heeded. Raises `StorageUnavailable` and
+        `RuntimeRefusal`.
         """
+        spoken_at = self.clock.now()
         found = await self.store.find_order(said.order_id)
         if found is None:
             return None
         key, state = found
-        if state not in UNSETTLED:  # final: its session need not be woken to say so
+        if state in UNSETTLED:
+            reply = await self._ask(key, said)
+            if isinstance(reply, Rejection):
+                return reply
+        closed = await self.store.close_incidents(said, spoken_at)
+        if not closed and state not in UNSETTLED:
             return Rejection("conflict", f"This order is {state} already")
-        reply = await self._ask(key, said)
-        if isinstance(reply, Rejection):
-            return reply
-        assert isinstance(reply, Order)
-        return reply.as_record()
+        return await self.store.staff_order(said.order_id)
+
+    async def hear_pos(self, said: OutcomeHeard) -> bool:
+        """The POS says unasked what became of an order; as `Reconciliation.hear`."""
+        return await self.reconciliation.hear(said)
 
     async def change_menu_item(
         self,

@@ -4,15 +4,15 @@ Each port is a `Protocol`; one contract suite in the tests runs against every im
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
 from .domain.changes import Changes
-from .domain.inputs import Ids
+from .domain.inputs import Ids, StaffResolved
 from .domain.menu import Menu, Restaurant, Table
-from .domain.messages import OrderRecord, OrderStateName
+from .domain.messages import IncidentKind, OrderRecord, OrderStateName, StaffOrder
 from .domain.order import Order, PosOutcome
 from .domain.session import Session
 
@@ -30,10 +30,13 @@ __all__ = [
     "Restaurant",
     "SessionKey",
     "StaleEpoch",
+    "Standing",
     "StorageUnavailable",
     "Store",
     "Table",
     "Unit",
+    "VoidDue",
+    "Weighed",
 ]
 
 
@@ -73,8 +76,30 @@ class Overdue(Struct, frozen=True):
 class OrderPage(Struct, frozen=True):
     """Orders, newest first, and the cursor of the next page (None: no more)."""
 
-    orders: tuple[OrderRecord, ...]
+    orders: tuple[StaffOrder, ...]
     next: str | None
+
+
+class Weighed(Struct, frozen=True):
+    """An answer held against an order. `incident` is the one that it has opened, if any."""
+
+    settled: bool
+    incident: IncidentKind | None = None
+
+
+class VoidDue(Struct, frozen=True):
+    """An order that the POS is to take back, and how often it was asked to."""
+
+    order: Order
+    tries: int
+
+
+class Standing(Struct, frozen=True):
+    """How much waits for somebody: orders for the staff, incidents, orders to be taken back."""
+
+    needs_staff: int
+    incidents: int
+    voids: int
 
 
 class StorageUnavailable(Exception):
@@ -163,9 +188,17 @@ class Store(Protocol):
         ...
 
     async def orders(
-        self, restaurant_id: int, states: Sequence[OrderStateName], cursor: str | None, limit: int
+        self,
+        restaurant_id: int,
+        states: Sequence[OrderStateName],
+        cursor: str | None,
+        limit: int,
+        *,
+        with_incidents: bool = False,
     ) -> OrderPage:
         """A restaurant's orders in the given states (none given: all), newest first.
+
+        `with_incidents`: only those of which an incident stands.
 
         Raises:
             ValueError: `cursor` is none that a page gave.
@@ -174,6 +207,47 @@ class Store(Protocol):
 
     async def find_order(self, order_id: str) -> tuple[SessionKey, OrderStateName] | None:
         """The order's session and its state; None where there is none."""
+        ...
+
+    async def staff_order(self, order_id: str) -> StaffOrder | None:
+        """One order as the staff read it, with its incidents; None where there is none."""
+        ...
+
+    async def weigh(self, order_id: str, outcome: PosOutcome, now: datetime) -> Weighed | None:
+        """Hold what the POS says against a settled order; None where there is no such order.
+
+        What contradicts it becomes an incident, once a kind; the POS is to take back an order that it
+        has accepted though the table was told that it failed. An unsettled order is left as it is.
+        """
+        ...
+
+    async def close_incidents(self, said: StaffResolved, spoken_at: datetime) -> int:
+        """Close an order's standing incidents by the staff's word; how many there were.
+
+        One that was opened after `spoken_at` stands: the staff did not know of it. Where any is closed
+        the POS is not asked any more to take the order back.
+        """
+        ...
+
+    async def waiting_for_staff(self, limit: int) -> tuple[Order, ...]:
+        """Orders in `needs_staff` of which the POS can still say something, the oldest first."""
+        ...
+
+    async def voids_due(self, now: datetime, limit: int) -> tuple[VoidDue, ...]:
+        """Orders that the POS is to be asked to take back now, the longest due first."""
+        ...
+
+    async def void_tried(
+        self, due: VoidDue, now: datetime, pause: timedelta | None, *, opens_incident: bool
+    ) -> None:
+        """Put a try to take an order back on record.
+
+        `pause` is the time until the next one, None where the POS has promised not to cook it.
+        """
+        ...
+
+    async def standing(self) -> Standing:
+        """How much waits for somebody, in the whole house."""
         ...
 
     async def unsettled_sessions(self) -> tuple[SessionKey, ...]:
@@ -206,6 +280,13 @@ class Pos(Protocol):
 
     async def look_up(self, order: Order) -> PosOutcome | None:
         """What the POS knows of the order's key; None: nothing, which proves nothing."""
+        ...
+
+    async def void(self, order: Order) -> bool:
+        """Have the order taken back, or never taken, should it come late. May be asked again.
+
+        True: the POS has promised that it will not cook it. False: nothing is known.
+        """
         ...
 
 

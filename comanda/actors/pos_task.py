@@ -4,26 +4,19 @@ It decides nothing: what it is about to do and what it has learnt go to its acto
 goes on only when they are durable.
 """
 
-import math
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import trio
 
+from .asking import ask_within
 from .domain.inputs import CallAnswered, CallStarting
-from .domain.order import (
-    IN_FLIGHT,
-    Accepted,
-    NotSent,
-    Order,
-    Pending,
-    PosOutcome,
-    Rejected,
-    Unknown,
-)
-from .ports import Clock, Pos, StorageUnavailable
+from .domain.order import IN_FLIGHT, NotSent, Order, Pending, PosOutcome, Unknown
+from .ports import Clock, Pos
+from .saving import until_saved
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,35 +39,12 @@ class PosTimes:
     shortest_retry_seconds: float = 0.5
 
 
-MAX_POS_TEXT_CHARACTERS = 500
-"""What is kept of a POS's own words: references and messages beyond it are cut."""
-
-
-def sound(answer: PosOutcome | None) -> PosOutcome | None:
-    """A POS's answer as the house can use it: what is none is `Unknown`, times are aware, texts short."""
-    most = MAX_POS_TEXT_CHARACTERS
-    match answer:
-        case None | Unknown():
-            return answer
-        case NotSent():
-            after = answer.retry_after_seconds
-            usable = isinstance(after, int | float) and math.isfinite(after) and after >= 0
-            return NotSent(answer.why, float(after) if after is not None and usable else None)
-        case Accepted():
-            return Accepted(str(answer.reference)[:most])
-        case Rejected():
-            message = str(answer.message)[:most]
-            return Rejected(str(answer.code)[:most], message, bool(answer.retryable))
-        case Pending():
-            at = answer.expected_by
-            at = at if isinstance(at, datetime) and at.tzinfo is not None else None
-            reference = None if answer.reference is None else str(answer.reference)[:most]
-            return Pending(reference, at)
-    return Unknown("the POS answered what is no outcome")  # type: ignore[unreachable]
-
-
 class PosTask:
-    """Carries one order. `ask_actor` hands a message to the actor and returns its reply once durable."""
+    """Carries one order.
+
+    `ask_actor` hands a message to the actor and returns its reply once durable; `weigh` takes an answer
+    to an order that was settled before it came.
+    """
 
     def __init__(
         self,
@@ -83,6 +53,7 @@ class PosTask:
         times: PosTimes,
         clock: Clock,
         ask_actor: Callable[[CallStarting | CallAnswered], Awaitable[object]],
+        weigh: Callable[[str, PosOutcome], Awaitable[None]],
         rng: random.Random,
     ) -> None:
         self._order_id = order_id
@@ -90,6 +61,7 @@ class PosTask:
         self._times = times
         self._clock = clock
         self._ask_actor = ask_actor
+        self._weigh = weigh
         self._rng = rng
         self._wake = trio.Event()
 
@@ -100,8 +72,9 @@ class PosTask:
     async def run(self) -> None:
         """Call, report, pause, and call again with the same key, until the order is settled.
 
-        Ends also when the lock limit has handed the order to the staff. When cancelled, a running call
-        is given up; the next activation finds the order `sent` and treats its outcome as unknown.
+        Ends also when the lock limit has handed the order to the staff. An answer to an order that was
+        settled meanwhile, by a callback or by the staff, is weighed against it. When cancelled, a running
+        call is given up; the next activation finds the order `sent` and treats its outcome as unknown.
         """
         pause = self._times.pause_seconds
         while True:
@@ -110,27 +83,36 @@ class PosTask:
                 return
             self._wake = trio.Event()
             outcome = await self._ask_pos(order)
-            order = await self._report(CallAnswered(self._order_id, outcome))
-            if order is None or order.state not in IN_FLIGHT:
+            order = await self._report(CallAnswered(self._order_id, order.attempt, outcome))
+            if order is None:
+                weigh = partial(self._weigh, self._order_id, outcome)
+                await until_saved(weigh, self._times.repeat_seconds)
+                return
+            if order.state not in IN_FLIGHT:
                 return
             await self._pause(pause, outcome)
             pause = min(pause * 2, self._times.longest_pause_seconds)
 
     async def _ask_pos(self, order: Order) -> PosOutcome:
         if order.state != "sent":
-            known = await self._bounded(self._pos.look_up, order)
+            known = await self._ask(self._pos.look_up, order)
             if known is not None and not isinstance(known, Unknown):
                 return known
             if self._clock.now() >= order.lock_ends_at:
                 return Unknown("the lock limit has passed; the staff have the order")
         while True:
-            outcome = await self._bounded(self._pos.submit, order)
+            outcome = await self._ask(self._pos.submit, order)
             if not isinstance(outcome, NotSent) or outcome.retry_after_seconds is None:
                 return Unknown("the POS answered nothing") if outcome is None else outcome
             pause = self._busy_pause(outcome.retry_after_seconds)
             if not self._fits_into_lock(order, pause):
                 return outcome
             await trio.sleep(pause)
+
+    async def _ask(
+        self, ask: Callable[[Order], Awaitable[PosOutcome | None]], order: Order
+    ) -> PosOutcome | None:
+        return await ask_within(self._times.call_timeout_seconds, ask, order)
 
     def _busy_pause(self, asked_seconds: float) -> float:
         """As long as the POS has asked for, a little more at random, and never next to nothing."""
@@ -146,27 +128,10 @@ class PosTask:
         left = (order.lock_ends_at - self._clock.now()).total_seconds()
         return pause + self._times.call_timeout_seconds <= left
 
-    async def _bounded(
-        self, ask: Callable[[Order], Awaitable[PosOutcome | None]], order: Order
-    ) -> PosOutcome | None:
-        """One call to the POS under its own scope; whatever goes wrong in it is `Unknown`."""
-        timeout = self._times.call_timeout_seconds
-        with trio.move_on_after(timeout):
-            try:
-                return sound(await ask(order))
-            except Exception as error:
-                return Unknown(f"the call failed: {type(error).__name__}")
-        return Unknown(f"no answer within {timeout:g} s")
-
     async def _report(self, message: CallStarting | CallAnswered) -> Order | None:
-        while True:
-            try:
-                reply = await self._ask_actor(message)
-            except StorageUnavailable:
-                await trio.sleep(self._times.repeat_seconds)
-                continue
-            assert reply is None or isinstance(reply, Order)
-            return reply
+        reply = await until_saved(partial(self._ask_actor, message), self._times.repeat_seconds)
+        assert reply is None or isinstance(reply, Order)
+        return reply
 
     async def _pause(self, pause: float, outcome: PosOutcome) -> None:
         pause *= 1 + self._times.jitter * self._rng.random()

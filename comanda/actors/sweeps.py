@@ -4,20 +4,19 @@ Deadlines are watched here and not by the actors, so that a passivated or quaran
 too. No session's trouble may delay another's: each is reached in a task of its own.
 """
 
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import trio
 
-from comanda.runtime import Registry, RuntimeRefusal
+from comanda.runtime import Registry
 
 from .domain.inputs import CloseSession, LockEnded
-from .ports import Clock, NoSuchSession, SessionKey, StorageUnavailable, Store
+from .ports import Clock, SessionKey, Store
+from .rounds import Rounds
 from .sayings import Message
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +51,16 @@ class Sweeps:
         self._clock = clock
         self._limits = limits
         self._reread_menus = reread_menus
-        self._under_way: set[tuple[SessionKey, str]] = set()
 
     async def run(self) -> None:
         """Look until cancelled. The first look at orders in flight comes at once."""
         limits = self._limits
         async with trio.open_nursery() as nursery:
-            self._nursery = nursery
-            nursery.start_soon(self._every, limits.unsettled_seconds, self._take_up_unsettled)
-            nursery.start_soon(self._every, limits.locks_seconds, self._end_locks)
-            nursery.start_soon(self._every, limits.locks_seconds, self._reread_menus)
-            nursery.start_soon(self._every, limits.forgotten_seconds, self._close_forgotten)
-
-    async def _every(self, seconds: float, look: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                await look()
-            except StorageUnavailable:
-                log.warning("storage did not answer to a sweep; it will look again")
-            except Exception:
-                # A sweep that ends would leave locks without a watch: worse than one more try.
-                log.exception("a sweep failed; it will look again")
-            await trio.sleep(seconds)
+            rounds = self._rounds = Rounds(nursery, limits.most)
+            rounds.every(limits.unsettled_seconds, self._take_up_unsettled)
+            rounds.every(limits.locks_seconds, self._end_locks)
+            rounds.every(limits.locks_seconds, self._reread_menus)
+            rounds.every(limits.forgotten_seconds, self._close_forgotten)
 
     async def _take_up_unsettled(self) -> None:
         """Activate every session with an order in flight; the activation does the rest."""
@@ -93,23 +80,11 @@ class Sweeps:
 
     def _reach(self, key: SessionKey, message: LockEnded | CloseSession | None) -> None:
         """Tell a session, or only activate it; not while the same is under way already."""
-        errand = (key, type(message).__name__)
-        if errand not in self._under_way and len(self._under_way) < self._limits.most:
-            self._under_way.add(errand)
-            self._nursery.start_soon(self._run_errand, errand, message)
+        name = f"reaching session {key.pid} ({type(message).__name__})"
+        self._rounds.send(name, partial(self._run_errand, key, message))
 
-    async def _run_errand(
-        self, errand: tuple[SessionKey, str], message: LockEnded | CloseSession | None
-    ) -> None:
-        key = errand[0]
-        try:
-            if message is None:
-                await self._registry.ref(key)
-            else:
-                await self._registry.tell(key, message)
-        except (RuntimeRefusal, NoSuchSession) as error:
-            log.warning(
-                "session %s was not reached by a sweep, it will try again: %s", key.pid, error
-            )
-        finally:
-            self._under_way.discard(errand)
+    async def _run_errand(self, key: SessionKey, message: LockEnded | CloseSession | None) -> None:
+        if message is None:
+            await self._registry.ref(key)
+        else:
+            await self._registry.tell(key, message)

@@ -1,5 +1,6 @@
 """`comanda pos`: the simulator of a POS, and its ledger as a table."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from .phone import clean
 if TYPE_CHECKING:
     import socket
 
+    from comanda.pos.simulator.courier import CallbackSettings
     from comanda.pos.simulator.entries import Line, Summary
     from comanda.pos.simulator.server import SimulatorSettings
 
@@ -25,6 +27,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+SECRET_VARIABLE = "COMANDA_POS_SECRET"
+"""The callbacks' secret. It is no option: whoever lists the processes can read those."""
 
 DOUBLED = 1
 """The exit code of `comanda pos ledger` when a key had more than one effect."""
@@ -58,6 +63,16 @@ def pos(
         Path | None,
         typer.Option(help="File with a token which every call must bear (Authorization: Bearer)."),
     ] = None,
+    callback_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Where signed callbacks go; without it there are none."),
+    ] = None,
+    pos_secret_file: Annotated[
+        Path | None,
+        typer.Option(
+            help=f"File with the secret that signs callbacks (whsec_…); else {SECRET_VARIABLE} has it."
+        ),
+    ] = None,
 ) -> None:
     """Play a POS over HTTP, faults included, until SIGTERM or Ctrl-C.
 
@@ -68,8 +83,8 @@ def pos(
         return
     from comanda.http.worker import bind
     from comanda.logs import configure_logs
-    from comanda.pos.simulator.desk import Habits
     from comanda.pos.simulator.faults import FaultUnknown, parse_rates
+    from comanda.pos.simulator.outcomes import Habits
     from comanda.pos.simulator.server import SimulatorSettings
 
     try:
@@ -80,7 +95,8 @@ def pos(
         ledger=ledger,
         habits=Habits(delay, accept_rate, seed),
         rates=rates,
-        token=None if token_file is None else _token_in(token_file),
+        token=None if token_file is None else _text_in(token_file, "token"),
+        callbacks=_callbacks(callback_url, pos_secret_file),
     )
     configure_logs("warning", "auto")
     with failures_in_words(f"{host}:{port}"):
@@ -95,15 +111,45 @@ def _name_and_rate(text: str) -> tuple[str, float]:
         give_up(f"--fault {text}: it is written NAME=RATE, as lost=0.1")
 
 
-def _token_in(path: Path) -> str:
+def _text_in(path: Path, whose: str) -> str:
     try:
-        token = path.read_text(encoding="utf-8").strip()
+        text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        give_up(f"the token file {path} cannot be read: {reason}")
-    if not token:
-        give_up(f"the token file {path} is empty")
-    return token
+        give_up(f"the {whose} file {path} cannot be read: {reason}")
+    if not text:
+        give_up(f"the {whose} file {path} is empty")
+    return text
+
+
+def _callbacks(url: str | None, secret_file: Path | None) -> "CallbackSettings | None":
+    if url is None:
+        if secret_file is not None:
+            give_up("--pos-secret-file signs callbacks: give --callback-url too")
+        return None
+    import httpx
+
+    from comanda.pos.simulator.courier import CallbackSettings
+    from comanda.webhooks import SecretUnfit, webhook_with
+
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        parsed = httpx.URL()
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        give_up(f"--callback-url {url}: it is no http:// or https:// address")
+    if secret_file is not None:
+        source, secret = f"{secret_file}", _text_in(secret_file, "secret")
+    else:
+        source, secret = SECRET_VARIABLE, os.environ.get(SECRET_VARIABLE, "")
+    if not secret:
+        give_up(
+            f"callbacks are signed: give their secret in {SECRET_VARIABLE} or --pos-secret-file"
+        )
+    try:
+        return CallbackSettings(url, webhook_with(secret))
+    except SecretUnfit as error:
+        give_up(f"the secret of {source} does not fit: {error}")
 
 
 async def _run(settings: "SimulatorSettings", sockets: "list[socket.socket]", host: str) -> None:
@@ -178,19 +224,34 @@ def _print_lines(lines: "list[Line]") -> None:
 
 
 def _row(line: "Line") -> tuple[str, ...]:
-    from comanda.pos.simulator.entries import Effect
+    from comanda.pos.simulator.entries import Callback, Effect
 
-    more, effect = "", "no"
+    more, effect, payload = "", "no", "-"
+    if isinstance(line, Callback):
+        more = f"{line.event_id}: {line.answer or 'no answer'}"
+    else:
+        payload = line.sha256[:12] or "-"
     if isinstance(line, Effect):
         reason = f"{line.code}: {line.message}" if line.code else line.reference or ""
         more, effect = clean(reason), "settles" if line.settles else "yes"
     at = line.at.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-    return at, clean(line.key), line.kind, effect, line.sha256[:12] or "-", more or "-"
+    return at, clean(line.key), line.kind, effect, payload, more or "-"
 
 
 def _in_words(summary: "Summary") -> str:
     words = (
-        f"keys {summary.keys}, effects {summary.effects}, duplicates {summary.duplicates}, "
-        f"keys reused {summary.key_reused}, keys with more than one effect {len(summary.doubled)}"
+        f"keys {summary.keys}, effects {summary.effects}, cooked {summary.cooked}, "
+        f"duplicates {summary.duplicates}, keys reused {summary.key_reused}, "
+        f"callbacks delivered {summary.delivered}, given up {summary.given_up}, owed {summary.owed}"
     )
-    return words + "".join(f"\n  {clean(key)}" for key in summary.doubled)
+    return "\n".join(
+        [
+            words,
+            *_named("keys that were contradicted", summary.contradicted),
+            *_named("keys with more than one effect", summary.doubled),
+        ]
+    )
+
+
+def _named(what: str, keys: tuple[str, ...]) -> list[str]:
+    return [f"{what} {len(keys)}", *(f"  {clean(key)}" for key in keys)]

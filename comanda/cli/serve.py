@@ -111,6 +111,15 @@ def serve(
             rich_help_panel=POS,
         ),
     ] = None,
+    pos_secret_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="File with the secret (whsec_…) that the POS signs its callbacks with. Or set "
+            "COMANDA_POS_SECRET in the environment. Without one callbacks are refused.",
+            envvar="COMANDA_POS_SECRET_FILE",
+            rich_help_panel=POS,
+        ),
+    ] = None,
     pos_delay: Annotated[
         float | None,
         typer.Option(
@@ -253,6 +262,7 @@ def serve(
             staff_token_file=staff_token_file,
             pos=pos,
             pos_token_file=pos_token_file,
+            pos_secret_file=pos_secret_file,
             pos_delay=pos_delay,
             pos_success_rate=pos_success_rate,
             pos_seed=pos_seed,

@@ -16,9 +16,9 @@ from rich.text import Text
 from comanda.actors.domain.messages import (
     MAX_REASON_CHARACTERS,
     MAX_REFERENCE_CHARACTERS,
-    OrderList,
-    OrderRecord,
     OrderStateName,
+    StaffOrder,
+    StaffOrderList,
     encode,
 )
 from comanda.client import ApiError, StaffClient
@@ -35,7 +35,17 @@ PAGE_MOST: Final = 200
 
 REFUSED: Final = 1
 STATES: Final[tuple[OrderStateName, ...]] = get_args(OrderStateName)
-COLUMNS: Final = ("order", "table", "state", "placed", "by", "total", "POS reference", "lines")
+COLUMNS: Final = (
+    "order",
+    "table",
+    "state",
+    "placed",
+    "by",
+    "total",
+    "POS reference",
+    "incidents",
+    "lines",
+)
 
 T = TypeVar("T")
 
@@ -70,6 +80,13 @@ def orders(
             show_default="all",
         ),
     ] = "",
+    incidents: Annotated[
+        bool,
+        typer.Option(
+            "--incidents",
+            help="Only orders of which an incident stands: the POS has said otherwise.",
+        ),
+    ] = False,
     limit: Annotated[
         int, typer.Option(help="At most so many, the newest.", min=1, max=LISTED_MOST)
     ] = LISTED_DEFAULT,
@@ -78,7 +95,8 @@ def orders(
 ) -> None:
     """List a restaurant's orders, newest first.
 
-    Those that wait for the staff: [bold]comanda orders --state needs_staff[/bold]. In a pipe a line is
+    Those that wait for the staff: [bold]comanda orders --state needs_staff[/bold], and [bold]comanda
+    orders --incidents[/bold], where the POS has contradicted what the table was told. In a pipe a line is
     one order, its columns separated by tabs. Exits with 1 where the server refuses, with 2 where there
     is no such server, state or token.
     """
@@ -90,7 +108,7 @@ def orders(
     listed = _ask(
         server,
         staff_token_file,
-        lambda staff: _newest(staff, restaurant, states, limit),
+        lambda staff: _newest(staff, restaurant, states, limit, incidents),
     )
     with reader_may_leave():
         if as_json:
@@ -106,17 +124,21 @@ def resolve(
     outcome: Annotated[
         Outcome, typer.Argument(help="confirmed: the kitchen has it. rejected: it never will.")
     ],
-    reason: Annotated[str, typer.Option(help="How you know; kept with the order.")],
+    reason: Annotated[
+        str, typer.Option(help="How you know; kept with the order, or with its incidents.")
+    ],
     reference: Annotated[
         str | None, typer.Option(help="The POS's name for the order, where it has one.")
     ] = None,
     server: Server = DEFAULT_SERVER,
     staff_token_file: StaffTokenFile = None,
 ) -> None:
-    """Settle an order that needs the staff; its table hears of it.
+    """Settle an order that needs the staff, or close the incidents of one that is settled.
 
     [bold]comanda resolve ORD-7-12 confirmed --reason "The kitchen has it"[/bold]. It cannot be taken
-    back. Exits with 1 where the server refuses, with 2 where there is no such server or token.
+    back. A table hears how its order was settled. Of an incident it hears nothing, and a settled order
+    stays as it is, whatever is said to close its incidents. Exits with 1 where the server refuses, with
+    2 where there is no such server or token.
     """
     if not (reason.strip() and len(reason) <= MAX_REASON_CHARACTERS):
         give_up(f"--reason must be 1 to {MAX_REASON_CHARACTERS} characters")
@@ -136,17 +158,23 @@ def resolve(
 
 
 async def _newest(
-    staff: StaffClient, restaurant_id: int, states: list[OrderStateName], limit: int
-) -> OrderList:
-    found: list[OrderRecord] = []
+    staff: StaffClient,
+    restaurant_id: int,
+    states: list[OrderStateName],
+    limit: int,
+    with_incidents: bool,
+) -> StaffOrderList:
+    found: list[StaffOrder] = []
     cursor: str | None = None
     while True:
         most = min(limit - len(found), PAGE_MOST)
-        page = await staff.list_orders(restaurant_id, states=states, cursor=cursor, limit=most)
+        page = await staff.list_orders(
+            restaurant_id, states=states, cursor=cursor, limit=most, with_incidents=with_incidents
+        )
         found += page.orders
         cursor = page.next
         if cursor is None or len(found) >= limit:
-            return OrderList(tuple(found), cursor)
+            return StaffOrderList(tuple(found), cursor)
 
 
 def _ask(
@@ -188,7 +216,7 @@ def _ask(
         raise
 
 
-def _print(listed: OrderList) -> None:
+def _print(listed: StaffOrderList) -> None:
     if sys.stdout.isatty():
         table = Table(*COLUMNS, box=None, pad_edge=False)
         for order in listed.orders:
@@ -201,7 +229,8 @@ def _print(listed: OrderList) -> None:
         print("comanda: there are older ones; ask for more with --limit", file=sys.stderr)
 
 
-def _cells(order: OrderRecord) -> tuple[str, ...]:
+def _cells(order: StaffOrder) -> tuple[str, ...]:
+    standing = [one.kind.replace("_", " ") for one in order.incidents if one.closed_at is None]
     lines = ", ".join(f"{line.qty} × {line.name}" for line in order.lines)
     cells = (
         order.order_id,
@@ -211,6 +240,7 @@ def _cells(order: OrderRecord) -> tuple[str, ...]:
         order.placed_by_name,
         f"{order.total} {order.currency}",
         order.pos_reference or "-",
+        ", ".join(standing) or "-",
         lines,
     )
     return tuple(clean(cell) for cell in cells)

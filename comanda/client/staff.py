@@ -7,10 +7,10 @@ from urllib.parse import quote
 
 from comanda.actors.domain.messages import (
     MenuAnswer,
-    OrderList,
-    OrderRecord,
     OrderStateName,
     ResolveBody,
+    StaffOrder,
+    StaffOrderList,
 )
 
 from .api import Api
@@ -53,10 +53,12 @@ class StaffClient:
         states: Sequence[OrderStateName] = (),
         cursor: str | None = None,
         limit: int | None = None,
-    ) -> OrderList:
+        with_incidents: bool = False,
+    ) -> StaffOrderList:
         """One page of a restaurant's orders in one of `states` (none given: in any), newest first.
 
-        `limit`: at most so many, 1 to 200; the server's own where it is not given.
+        `with_incidents`: only those of which an incident stands. `limit`: at most so many, 1 to 200;
+        the server's own where it is not given.
         """
         params: dict[str, str] = {}
         if states:
@@ -65,8 +67,10 @@ class StaffClient:
             params["cursor"] = cursor
         if limit is not None:
             params["limit"] = str(limit)
+        if with_incidents:
+            params["incidents"] = "standing"
         path = f"/api/restaurants/{restaurant_id}/orders"
-        return await self._api.call("GET", path, OrderList, params=params)
+        return await self._api.call("GET", path, StaffOrderList, params=params)
 
     async def resolve_order(
         self,
@@ -75,15 +79,15 @@ class StaffClient:
         *,
         reason: str,
         pos_reference: str | None = None,
-    ) -> OrderRecord:
-        """Settle an order that is `needs_staff`; the order as it then stands.
+    ) -> StaffOrder:
+        """Settle an order that is `needs_staff`, or close the incidents of any; the order as it then stands.
 
-        Raises `ApiError` with `conflict` where it does not wait for the staff (any more). When cancelled,
+        Raises `ApiError` with `conflict` where it does not need the staff (any more). When cancelled,
         or without an answer, it may have been settled: the list of orders tells.
         """
         body = ResolveBody(outcome, reason, pos_reference)
         path = f"/api/orders/{quote(order_id, safe='')}/resolve"
-        return await self._api.call("POST", path, OrderRecord, body)
+        return await self._api.call("POST", path, StaffOrder, body)
 
     async def patch_menu_item(
         self,

@@ -8,6 +8,7 @@ from quart import request
 from comanda.actors.ports import SessionKey
 
 from .auth import BadToken, MemberPass
+from .callbacks import BadSignature
 from .front import Front
 from .limits import AddressBuckets
 from .problems import Refused
@@ -37,13 +38,21 @@ class Call:
         """The JSON body as `kind`, size and media type checked."""
         if request.mimetype != "application/json":
             raise Refused("unsupported_media_type", "The body must be application/json")
+        return _decoded(await self._data(), kind)
+
+    async def _data(self) -> bytes:
         data = await request.get_data(cache=False)
+        assert isinstance(data, bytes)
+        return data
+
+    async def signed_body(self, kind: Any) -> Any:
+        """The JSON body as `kind`, which the POS has signed; the signature is checked before all else."""
+        data = await self._data()
         try:
-            return msgspec.json.decode(data, type=kind)
-        except msgspec.ValidationError as error:
-            raise Refused("bad_message", f"The body is not valid: {error}") from error
-        except (ValueError, RecursionError) as error:
-            raise Refused("bad_message", "The body is not JSON") from error
+            self.front.callbacks.check(data, dict(request.headers.items()))
+        except BadSignature as error:
+            raise Refused("unauthorized", str(error)) from error
+        return _decoded(data, kind)
 
     def query(self, name: str, default: str) -> str:
         """A query parameter."""
@@ -118,3 +127,12 @@ class Call:
         except BadToken as error:
             raise Refused("unauthorized", "The staff token is not valid") from error
         raise Refused("forbidden", "This is for the staff")
+
+
+def _decoded(data: bytes, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError as error:
+        raise Refused("bad_message", f"The body is not valid: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise Refused("bad_message", "The body is not JSON") from error

@@ -4,15 +4,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Access = Literal["anyone", "member", "staff"]
+Access = Literal["anyone", "member", "staff", "pos"]
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One operation. `answer` is the body's type, `body` the request's; `codes` are its problems' codes.
 
-    `run` gets a `Call` and the path's parameters; `content` are answers that are no JSON, `bare` further
-    statuses that have no body, and when they are answered.
+    `run` gets a `Call` and the path's parameters; `content` are answers that are no JSON, `also` further
+    statuses with such an answer, `bare` further statuses that have no body, each with when they are
+    answered.
     """
 
     method: str
@@ -26,5 +27,6 @@ class Endpoint:
     codes: tuple[str, ...] = ()
     query: dict[str, str] = field(default_factory=dict)
     content: str | None = None
+    also: dict[int, str] = field(default_factory=dict)
     bare: dict[int, str] = field(default_factory=dict)
     limited: bool = True

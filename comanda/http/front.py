@@ -11,6 +11,7 @@ from comanda.actors.house import House
 from comanda.actors.ports import SessionKey, StorageUnavailable
 
 from .auth import MemberTokens, StaffTokens
+from .callbacks import CallbackSignatures
 from .limits import AddressBuckets, AddressCounts, FrontLimits
 from .menu_pages import MenuPages
 from .metrics import Metrics
@@ -31,6 +32,7 @@ class Front:
     members: MemberTokens
     staff: StaffTokens
     metrics: Metrics
+    callbacks: CallbackSignatures = field(default_factory=lambda: CallbackSignatures(None))
     limits: FrontLimits = field(default_factory=FrontLimits)
     client_settings: ClientSettings = field(default_factory=ClientSettings)
     public_url: str | None = None

@@ -1,12 +1,13 @@
 """What the house and its front count, in Prometheus' text format."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from comanda.actors.ports import SessionKey
+from comanda.actors.house import House
+from comanda.actors.ports import SessionKey, Standing
 from comanda.actors.sayings import Message
 from comanda.runtime import Registry
 
@@ -14,10 +15,13 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class _HouseCollector(Collector):
-    """Asks the registry when it is asked itself."""
+    """Asks the registry when it is asked itself; what storage holds was counted at the last sweep."""
 
-    def __init__(self, registry: Registry[SessionKey, Message]) -> None:
+    def __init__(
+        self, registry: Registry[SessionKey, Message], standing: Callable[[], Standing]
+    ) -> None:
         self._registry = registry
+        self._standing = standing
 
     def collect(self) -> Iterator[Metric]:
         seen = self._registry.statistics()
@@ -36,15 +40,28 @@ class _HouseCollector(Collector):
         yield CounterMetricFamily(
             "comanda_activations", "Sessions activated", value=seen.activations_total
         )
+        waits = self._standing()
+        yield GaugeMetricFamily(
+            "comanda_orders_needing_staff",
+            "Orders that wait for the staff",
+            value=waits.needs_staff,
+        )
+        yield GaugeMetricFamily(
+            "comanda_incidents_standing", "Incidents that nobody has closed", value=waits.incidents
+        )
+        yield GaugeMetricFamily(
+            "comanda_voids_due", "Orders that the POS must still take back", value=waits.voids
+        )
 
 
 class Metrics:
-    """The front's counters, and the house's gauges where a registry is given."""
+    """The front's counters, and the house's gauges where a house is given."""
 
-    def __init__(self, registry: Registry[SessionKey, Message] | None = None) -> None:
+    def __init__(self, house: House | None = None) -> None:
         self._prometheus = CollectorRegistry()
-        if registry is not None:
-            self._prometheus.register(_HouseCollector(registry))
+        if house is not None:
+            collector = _HouseCollector(house.registry, lambda: house.reconciliation.standing)
+            self._prometheus.register(collector)
         self.commands = Counter(
             "comanda_commands",
             "Commands by type and by what became of them",
@@ -54,6 +71,12 @@ class Metrics:
         self.joins = Counter("comanda_joins", "Members who sat down", registry=self._prometheus)
         self.connections = Counter(
             "comanda_connections", "Websockets accepted", registry=self._prometheus
+        )
+        self.callbacks = Counter(
+            "comanda_pos_callbacks",
+            "Signed callbacks by what they said and whether the order is known here",
+            ("status", "order"),
+            registry=self._prometheus,
         )
         self.requests = Counter(
             "comanda_http_requests",

@@ -40,7 +40,15 @@ def openapi_document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "webhook": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "webhook-signature",
+                    "description": "Standard Webhooks, with `webhook-id` and `webhook-timestamp`",
+                },
+            },
         },
     }
     described: dict[str, Any] = _decimals_as_numbers(document)
@@ -56,6 +64,8 @@ def _operation(one: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
     }
     for bare, when in one.bare.items():
         operation["responses"][str(bare)] = {"description": when}
+    for also, when in one.also.items():
+        operation["responses"][str(also)] = {**_success(one, schemas), "description": when}
     for code in one.codes:
         status = str(STATUSES[code])
         known = operation["responses"].setdefault(
@@ -64,7 +74,7 @@ def _operation(one: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
         )
         known["description"] = ", ".join(filter(None, (known["description"], f"`{code}`")))
     if one.access != "anyone":
-        operation["security"] = [{"bearer": []}]
+        operation["security"] = [{"webhook" if one.access == "pos" else "bearer": []}]
     if one.body is not None:
         operation["requestBody"] = {
             "required": True,

@@ -16,8 +16,10 @@ from comanda.runtime import Quarantined, RuntimeRefusal
 from .call import Call
 from .endpoints import Endpoint
 from .front import Front
+from .page import get_asset
 from .problems import Refused, bare_response, problem_response
 from .routes import ENDPOINTS
+from .static_files import static_tree
 from .websocket import serve_member
 from .wire import REFUSED_BY_THE_HOUSE, refusal_code
 
@@ -56,6 +58,14 @@ def make_quart_app(front: Front) -> QuartTrio:
             provide_automatic_options=False,
         )
 
+    static_tree()  # what is wrong with the page's files shows now, not to the first guest
+    app.add_url_rule(
+        "/static/<tree>/<path:name>",
+        view_func=get_asset,
+        methods=["GET"],
+        provide_automatic_options=False,
+    )
+
     async def member_socket(session_pid: str) -> Response | None:
         return await serve_member(front, session_pid)
 
@@ -87,7 +97,9 @@ async def _respond(front: Front, endpoint: Endpoint, path: dict[str, Any]) -> Re
         else:
             if endpoint.access == "staff":
                 call.any_staff()
-            body = await call.body(endpoint.body)
+            signed = endpoint.access == "pos"
+            read = call.signed_body if signed else call.body
+            body = await read(endpoint.body)
             answer = await endpoint.run(call, body, **path)
     except Refused as refused:
         return problem_response(refused.code, refused.detail, retry_after=refused.retry_after)

@@ -11,6 +11,7 @@ from quart import Response
 
 from comanda.actors.domain.inputs import StaffResolved
 from comanda.actors.domain.messages import (
+    CallbackBody,
     CartSnapshot,
     JoinAnswer,
     JoinBody,
@@ -18,24 +19,30 @@ from comanda.actors.domain.messages import (
     MenuEntry,
     MenuItemPatch,
     OrderList,
-    OrderRecord,
     OrderStateName,
     Rejection,
     ResolveBody,
     RestaurantInfo,
+    StaffOrder,
+    StaffOrderList,
     TableAnswer,
     TableInfo,
 )
 from comanda.actors.domain.money import MoneyOutOfRange, to_major, to_minor
 from comanda.actors.domain.text import plain
+from comanda.logs import get_log
 
 from .auth import MemberPass
 from .call import Call
+from .callbacks import outcome_heard
 from .endpoints import Endpoint
 from .front import Front
 from .metrics import METRICS_TYPE
 from .openapi import openapi_document
+from .page import get_table_page
 from .problems import Refused, bare_response
+
+log = get_log("comanda.http")
 
 PAGE_DEFAULT = 50
 PAGE_MOST = 200
@@ -130,8 +137,8 @@ async def close_session(call: Call, session_pid: str) -> None:
         await call.front.house.close_session(found[0], "The table was closed by the staff")
 
 
-async def get_restaurant_orders(call: Call, restaurant_id: int) -> OrderList:
-    """A restaurant's orders in any state, newest first, paged."""
+async def get_restaurant_orders(call: Call, restaurant_id: int) -> StaffOrderList:
+    """A restaurant's orders in any state, newest first, paged, with what is on record against them."""
     call.staff_of(restaurant_id)
     if call.front.house.book.restaurant(restaurant_id) is None:
         raise Refused("not_found", "There is no such restaurant")
@@ -141,18 +148,25 @@ async def get_restaurant_orders(call: Call, restaurant_id: int) -> OrderList:
         known = ", ".join(sorted(ORDER_STATES))
         raise Refused("bad_message", f"No such state: {unknown[0][:40]}. States are: {known}")
     states: Any = wanted
+    incidents = call.query("incidents", "")
+    if incidents not in ("", "standing"):
+        raise Refused("bad_message", "`incidents` is `standing`, or is not given")
     cursor = call.query("cursor", "") or None
     try:
         page = await call.front.house.store.orders(
-            restaurant_id, states, cursor, call.whole_number("limit", PAGE_DEFAULT, 1, PAGE_MOST)
+            restaurant_id,
+            states,
+            cursor,
+            call.whole_number("limit", PAGE_DEFAULT, 1, PAGE_MOST),
+            with_incidents=bool(incidents),
         )
     except ValueError as error:
         raise Refused("bad_message", "The cursor is none that a page of orders gave") from error
-    return OrderList(page.orders, page.next)
+    return StaffOrderList(page.orders, page.next)
 
 
-async def resolve_order(call: Call, body: ResolveBody, order_id: str) -> OrderRecord:
-    """Settle an order that is `needs_staff`; its table hears of it."""
+async def resolve_order(call: Call, body: ResolveBody, order_id: str) -> StaffOrder:
+    """The staff's word: settles an order that is `needs_staff`, closes the incidents of any order."""
     front = call.front
     readable = len(order_id) <= MAX_ORDER_ID_CHARACTERS and order_id.isascii()
     found = await front.house.find_order(order_id) if readable else None
@@ -171,6 +185,14 @@ async def resolve_order(call: Call, body: ResolveBody, order_id: str) -> OrderRe
     if isinstance(settled, Rejection):
         raise Refused("conflict", settled.message)
     return settled
+
+
+async def pos_callback(call: Call, body: CallbackBody) -> None:
+    """The POS says unasked what became of an order. Said again it is taken, and has no second effect."""
+    known = await call.front.house.hear_pos(outcome_heard(body))
+    call.front.metrics.callbacks.labels(body.status, "known" if known else "unknown").inc()
+    if not known:
+        log.warning("the POS speaks of an order that is not ours", order_id=body.order_id)
 
 
 async def patch_menu_item(
@@ -312,9 +334,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "A restaurant's orders",
         get_restaurant_orders,
         access="staff",
-        answer=OrderList,
+        answer=StaffOrderList,
         query={
             "state": "one or more states, separated by commas; none: all",
+            "incidents": "`standing`: only orders of which an incident stands",
             "cursor": "`next` of the page before",
             "limit": f"orders a page, 1 to {PAGE_MOST}, {PAGE_DEFAULT} where it is not given",
         },
@@ -327,7 +350,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         resolve_order,
         access="staff",
         body=ResolveBody,
-        answer=OrderRecord,
+        answer=StaffOrder,
         codes=("conflict", *_BODY, *_STAFF),
     ),
     Endpoint(
@@ -339,6 +362,26 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         body=MenuItemPatch,
         answer=MenuEntry,
         codes=(*_BODY, *_STAFF),
+    ),
+    Endpoint(
+        "POST",
+        "/api/pos/callbacks",
+        "The POS says what became of an order",
+        pos_callback,
+        access="pos",
+        body=CallbackBody,
+        status=204,
+        codes=("unauthorized", "bad_message", "payload_too_large", *_BUSY),
+    ),
+    Endpoint(
+        "GET",
+        "/t/<table_code>",
+        "The table's page",
+        get_table_page,
+        content="text/html",
+        codes=("rate_limited",),
+        also={404: "There is no table with this code; the page says so"},
+        bare={304: "The asker has this version already (If-None-Match)"},
     ),
     Endpoint("GET", "/healthz", "Alive", healthz, answer=Health, limited=False),
     Endpoint(

@@ -16,7 +16,7 @@ from comanda.actors.domain.order import Accepted, NotSent, Pending, PosOutcome, 
 DEFAULT_RETRY_SECONDS = 2.0
 """When a POS is called again that said 429 and not until when."""
 
-KEY_REUSED = Unknown("the POS has this key with another body")
+KEY_REUSED = Unknown("the POS has this key with another body", key_reused=True)
 """An incident and no refusal: the POS has an order under this key, and it is not this one."""
 
 _T = TypeVar("_T")

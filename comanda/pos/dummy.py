@@ -17,6 +17,8 @@ from comanda.actors.domain.order import Accepted, Order, PosOutcome, Rejected
 MAX_KEYS = 10_000
 """Keys of which the first call's time is remembered; an older one starts anew, with the same outcome."""
 
+VOIDED = Rejected("voided", "The order was taken back", retryable=False)
+
 MAX_DELAY_SECONDS = 3600.0
 """The longest `pos:delay` that is heeded."""
 
@@ -77,9 +79,13 @@ class DummyPos:
     success_rate: float = 0.9
     seed: int = 0
     _first_call: OrderedDict[str, float] = field(default_factory=OrderedDict, init=False)
+    _voided: OrderedDict[str, None] = field(default_factory=OrderedDict, init=False)
 
     async def submit(self, order: Order) -> PosOutcome:
         """Take the order, or answer as before where the key is known."""
+        if order.order_id in self._voided:
+            await trio.lowlevel.checkpoint()
+            return VOIDED
         first = order.order_id not in self._first_call
         wishes = read_wishes(order.special_instructions)
         if first:
@@ -92,6 +98,9 @@ class DummyPos:
 
     async def look_up(self, order: Order) -> PosOutcome | None:
         """The answer for a key that was submitted, once it is ready; None for any other key."""
+        if order.order_id in self._voided:
+            await trio.lowlevel.checkpoint()
+            return VOIDED
         if order.order_id not in self._first_call:
             await trio.lowlevel.checkpoint()
             return None
@@ -100,9 +109,19 @@ class DummyPos:
             await trio.sleep_forever()
         return await self._answer(order, wishes)
 
+    async def void(self, order: Order) -> bool:
+        """Take the order back: at once, and for as long as the process lives."""
+        await trio.lowlevel.checkpoint()
+        self._voided[order.order_id] = None
+        if len(self._voided) > MAX_KEYS:
+            self._voided.popitem(last=False)
+        return True
+
     async def _answer(self, order: Order, wishes: Wishes) -> PosOutcome:
         delay = self.delay_seconds if wishes.delay_seconds is None else wishes.delay_seconds
         await trio.sleep_until(self._first_call[order.order_id] + delay)
+        if order.order_id in self._voided:  # meanwhile
+            return VOIDED
         if self._accepts(order.order_id, wishes):
             return Accepted(f"POS-{order.order_number}")
         return Rejected("unavailable", "POS system unavailable", retryable=True)

@@ -17,7 +17,16 @@ from comanda.actors.domain.session import MAX_REQUESTS_KEPT
 from comanda.actors.ports import Unit
 
 from . import bulk
-from .rows import ORDER_FIXED, ORDER_MOVING, micros, order_progress, order_row, outcome_text
+from .incidents import add_incidents, add_voids, void_row
+from .rows import (
+    ORDER_FIXED,
+    ORDER_MOVING,
+    incident_row,
+    micros,
+    order_progress,
+    order_row,
+    outcome_text,
+)
 from .tables import (
     cart_items,
     dining_sessions,
@@ -112,6 +121,8 @@ class UnitRows:
         self.removed: list[Row] = []
         self.order_lines: list[Row] = []
         self.history: list[Row] = []
+        self.incidents: list[Row] = []
+        self.voids: list[Row] = []
         self.requests: list[Row] = []
         self.closed: list[Row] = []
 
@@ -139,6 +150,8 @@ class UnitRows:
         yield _remove_lines, self.removed
         yield _add_order_lines, self.order_lines
         yield _add_to_history, self.history
+        yield add_incidents, self.incidents
+        yield add_voids, self.voids
         yield _remember, self.requests
         yield _close, self.closed
 
@@ -167,6 +180,10 @@ class UnitRows:
             self._collect_moves(pid, changes.moves)
         for public_id in changes.removed:
             self.removed.append((pid, public_id, True))
+        for incident in changes.incidents:
+            self.incidents.append(incident_row(incident))
+        for void in changes.voids:
+            self.voids.append(void_row(void))
         if changes.requests:
             slots: dict[tuple[str, int], Row] = {}
             for kept in changes.requests:
@@ -312,4 +329,6 @@ def order_path(was: OrderStateName, now: OrderStateName) -> tuple[OrderStateName
 
 def _at(order: Order, state: OrderStateName) -> Order:
     """The order as it was on its way, at `state`."""
-    return replace(order, state=state, settled_at=None, decided_by=None, decided_reason=None)
+    return replace(
+        order, state=state, settled_at=None, heard_by=None, decided_by=None, decided_reason=None
+    )

@@ -4,14 +4,21 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, exists, select, text
 
-from comanda.actors.domain.messages import OrderRecord, OrderStateName
+from comanda.actors.domain.messages import (
+    IncidentRecord,
+    OrderRecord,
+    OrderStateName,
+    StaffOrder,
+)
 from comanda.actors.domain.order import Order, OrderLine
 from comanda.actors.ports import OrderPage, SessionKey
 
-from .rows import moment, order_of
-from .tables import order_journal, order_lines, orders
+from .rows import incident_of, moment, order_of
+from .tables import STANDING, incidents, order_journal, order_lines, orders
+
+_standing = text(STANDING)
 
 PAGE_MAX = 200
 """Orders on one page at the most, whatever is asked for: a page is one answer over HTTP."""
@@ -51,8 +58,12 @@ def orders_page(
     states: Sequence[OrderStateName],
     cursor: str | None,
     limit: int,
+    *,
+    with_incidents: bool = False,
 ) -> OrderPage:
     """A restaurant's orders in the given states (none given: all), newest first.
+
+    `with_incidents`: only those of which an incident stands.
 
     Raises:
         ValueError: `cursor` is none that a page gave.
@@ -61,15 +72,38 @@ def orders_page(
     query = select(order_journal).where(order_journal.c.restaurant_id == restaurant_id)
     if states:
         query = query.where(order_journal.c.state.in_(sorted(set(states))))
+    if with_incidents:
+        query = query.where(
+            exists().where(incidents.c.order_id == order_journal.c.order_id, _standing)
+        )
     if cursor is not None:
         query = query.where(order_journal.c.order_number < _number_in(cursor))
     query = query.order_by(order_journal.c.order_number.desc()).limit(limit + 1)
     found = [order_of(row) for row in connection.execute(query)]
     more = len(found) > limit
     return OrderPage(
-        tuple(order.as_record() for order in found[:limit]),
+        _for_staff(connection, found[:limit]),
         _cursor_after(found[limit - 1].order_number) if more else None,
     )
+
+
+def staff_order(connection: Connection, order_id: str) -> StaffOrder | None:
+    """One order as the staff read it; None where there is none."""
+    row = connection.execute(
+        select(order_journal).where(order_journal.c.order_id == order_id)
+    ).first()
+    return None if row is None else _for_staff(connection, [order_of(row)])[0]
+
+
+def _for_staff(connection: Connection, found: Sequence[Order]) -> tuple[StaffOrder, ...]:
+    against: dict[str, list[IncidentRecord]] = {}
+    for row in connection.execute(
+        select(incidents)
+        .where(incidents.c.order_id.in_([order.order_id for order in found]))
+        .order_by(incidents.c.opened_at, incidents.c.kind)
+    ):
+        against.setdefault(row.order_id, []).append(incident_of(row).as_record())
+    return tuple(order.as_staff_order(tuple(against.get(order.order_id, ()))) for order in found)
 
 
 def _cursor_after(order_number: int) -> str:

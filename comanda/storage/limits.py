@@ -29,9 +29,10 @@ class StoreLimits:
     """How long a caller waits for its answer. An activation waits twice, and must have heard before
     its own deadline that it is storage that is slow."""
 
-    busy_seconds: float = 2.0
-    """How long SQLite waits for another process's lock before it gives up. It is paid once a group,
-    so it stays well under `wait_seconds`."""
+    busy_seconds: float = 1.5
+    """How long SQLite waits for another process's lock before it gives up. A unit may pay it twice, in
+    the group before its own and in its own, and must then hear that nothing was written: twice this
+    stays well under `wait_seconds`, after which the unit's outcome is not known."""
 
     close_seconds: float = 10.0
     """How long closing waits for what is queued."""

@@ -2,16 +2,27 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
+from comanda.actors.domain.inputs import StaffResolved
 from comanda.actors.domain.menu import Menu, Restaurant, Table
-from comanda.actors.domain.messages import OrderRecord, OrderStateName
-from comanda.actors.ports import Loaded, OrderPage, Overdue, SessionKey, Unit
+from comanda.actors.domain.messages import OrderRecord, OrderStateName, StaffOrder
+from comanda.actors.domain.order import Order, PosOutcome
+from comanda.actors.ports import (
+    Loaded,
+    OrderPage,
+    Overdue,
+    SessionKey,
+    Standing,
+    Unit,
+    VoidDue,
+    Weighed,
+)
 
-from . import history, menus, sessions
+from . import history, incidents, menus, sessions
 from .groups import Call, Commit, Reserve, Work, probe
 
 T = TypeVar("T")
@@ -86,12 +97,50 @@ class PortMethods(ABC):
         return await self._reading(lambda c: history.confirmed_orders(c, pid))
 
     async def orders(
-        self, restaurant_id: int, states: Sequence[OrderStateName], cursor: str | None, limit: int
+        self,
+        restaurant_id: int,
+        states: Sequence[OrderStateName],
+        cursor: str | None,
+        limit: int,
+        *,
+        with_incidents: bool = False,
     ) -> OrderPage:
         """A restaurant's orders in the given states, newest first, at most `history.PAGE_MAX`."""
         return await self._reading(
-            lambda c: history.orders_page(c, restaurant_id, states, cursor, limit)
+            lambda c: history.orders_page(
+                c, restaurant_id, states, cursor, limit, with_incidents=with_incidents
+            )
         )
+
+    async def staff_order(self, order_id: str) -> StaffOrder | None:
+        """One order as the staff read it; None where there is none."""
+        return await self._reading(lambda c: history.staff_order(c, order_id))
+
+    async def weigh(self, order_id: str, outcome: PosOutcome, now: datetime) -> Weighed | None:
+        """Hold what the POS says against a settled order; contradictions go on record."""
+        return await self._writing(lambda c: incidents.weigh(c, order_id, outcome, now))
+
+    async def close_incidents(self, said: StaffResolved, spoken_at: datetime) -> int:
+        """Close an order's standing incidents by the staff's word; how many there were."""
+        return await self._writing(lambda c: incidents.close_incidents(c, said, spoken_at))
+
+    async def waiting_for_staff(self, limit: int) -> tuple[Order, ...]:
+        """Orders in `needs_staff` of which the POS can still say something, the oldest first."""
+        return await self._reading(lambda c: incidents.waiting_for_staff(c, limit))
+
+    async def voids_due(self, now: datetime, limit: int) -> tuple[VoidDue, ...]:
+        """Orders that the POS is to be asked to take back now, the longest due first."""
+        return await self._reading(lambda c: incidents.voids_due(c, now, limit))
+
+    async def void_tried(
+        self, due: VoidDue, now: datetime, pause: timedelta | None, *, opens_incident: bool
+    ) -> None:
+        """Put a try to take an order back on record."""
+        await self._writing(lambda c: incidents.void_tried(c, due, now, pause, opens_incident))
+
+    async def standing(self) -> Standing:
+        """How much waits for somebody, in the whole house."""
+        return await self._reading(incidents.standing)
 
     async def find_order(self, order_id: str) -> tuple[SessionKey, OrderStateName] | None:
         """The order's session and its state; None where there is none."""

@@ -9,6 +9,7 @@ from sqlalchemy import Row
 
 from comanda.actors.domain.cart import CartLine
 from comanda.actors.domain.changes import Member, Remembered
+from comanda.actors.domain.incident import Incident
 from comanda.actors.domain.messages import LastOrder
 from comanda.actors.domain.order import Order, OrderLine, PosOutcome
 from comanda.actors.domain.session import RequestMemory, Session
@@ -81,6 +82,8 @@ ORDER_MOVING = (
     "pos_reference",
     "error",
     "allow_retry",
+    "key_reused",
+    "heard_by",
     "decided_by",
     "decided_reason",
 )
@@ -120,6 +123,8 @@ def order_progress(order: Order) -> tuple[object, ...]:
         order.pos_reference,
         order.error,
         order.allow_retry,
+        order.key_reused,
+        order.heard_by,
         order.decided_by,
         order.decided_reason,
     )
@@ -151,8 +156,40 @@ def order_of(row: Row[*tuple[Any, ...]]) -> Order:
         pos_reference=row.pos_reference,
         error=row.error,
         allow_retry=row.allow_retry,
+        key_reused=row.key_reused,
+        heard_by=row.heard_by,
         decided_by=row.decided_by,
         decided_reason=row.decided_reason,
+    )
+
+
+def incident_row(incident: Incident) -> tuple[object, ...]:
+    """A standing incident's values of `INCIDENT_OPENED`."""
+    return (
+        incident.order_id,
+        incident.kind,
+        incident.restaurant_id,
+        micros(incident.opened_at),
+        incident.detail,
+    )
+
+
+INCIDENT_OPENED = ("order_id", "kind", "restaurant_id", "opened_at", "detail")
+"""The columns of an incident when it is opened."""
+
+
+def incident_of(row: Row[*tuple[Any, ...]]) -> Incident:
+    """The incident that a row holds."""
+    return Incident(
+        row.order_id,
+        row.kind,
+        row.restaurant_id,
+        moment(row.opened_at),
+        row.detail,
+        _moment_or_none(row.closed_at),
+        row.closed_by,
+        row.closed_outcome,
+        row.closed_reason,
     )
 
 

@@ -189,6 +189,33 @@ RULES = (
     ),
     Rule("order_journal_kept", "order_journal", "DELETE", "the order journal keeps every order"),
     Rule("pos_attempts_kept", "pos_attempts", "DELETE", "the order journal keeps every attempt"),
+    # --- incidents and voids
+    Rule(
+        "incidents_settled",
+        "incidents",
+        "UPDATE",
+        "what an incident is never changes, and a closed one stays closed",
+        "OLD.closed_at IS NOT NULL OR NEW.order_id <> OLD.order_id OR NEW.kind <> OLD.kind"
+        " OR NEW.restaurant_id <> OLD.restaurant_id OR NEW.opened_at <> OLD.opened_at"
+        " OR NEW.detail <> OLD.detail",
+    ),
+    Rule("incidents_kept", "incidents", "DELETE", "incidents are never deleted"),
+    Rule(
+        "voids_of_rejected",
+        "voids",
+        "INSERT",
+        "only a rejected order is taken back from the POS",
+        "NOT EXISTS (SELECT 1 FROM order_journal WHERE order_id = NEW.order_id"
+        " AND state = 'rejected')",
+    ),
+    Rule(
+        "voids_done",
+        "voids",
+        "UPDATE",
+        "a void that the POS has confirmed is final",
+        "OLD.voided_at IS NOT NULL",
+    ),
+    Rule("voids_kept", "voids", "DELETE", "voids are never deleted"),
     # --- the history
     Rule(
         "order_lines_first",

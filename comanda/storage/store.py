@@ -1,7 +1,7 @@
 """`SqlStore`: the store over SQLAlchemy's async engine in the database thread."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -20,14 +20,21 @@ from .limits import StoreLimits
 from .opening import DatabaseUnusable, open_database
 from .port import PortMethods
 
+MakeEngine = Callable[[URL, StoreLimits], AsyncEngine]
+
 __all__ = ["DatabaseUnusable", "SqlStore", "StoreLimits", "open_store"]
 
 
 @asynccontextmanager
-async def open_store(url: str, limits: StoreLimits | None = None) -> AsyncIterator["SqlStore"]:
+async def open_store(
+    url: str, limits: StoreLimits | None = None, *, make_engine: MakeEngine = async_engine
+) -> AsyncIterator["SqlStore"]:
     """The store of the database at `url`, opened and migrated; closed at the end of the block.
 
     Closing finishes what is queued, within `close_seconds`, whether or not it is cancelled.
+
+    Args:
+        make_engine: makes the engine of the database thread, there.
 
     Raises:
         DatabaseUnusable: it cannot be used as it is; the exception says why in a sentence.
@@ -36,7 +43,7 @@ async def open_store(url: str, limits: StoreLimits | None = None) -> AsyncIterat
     parsed = await trio.to_thread.run_sync(partial(open_database, url, limits))
     if is_in_memory(parsed):
         raise DatabaseUnusable("A database in memory has no place here; name a file.")
-    store = SqlStore(parsed, limits)
+    store = SqlStore(parsed, limits, make_engine)
     try:
         yield store
     finally:
@@ -50,9 +57,9 @@ class SqlStore(PortMethods):
     the commits waiting. Make it with `open_store`.
     """
 
-    def __init__(self, url: URL, limits: StoreLimits) -> None:
+    def __init__(self, url: URL, limits: StoreLimits, make_engine: MakeEngine) -> None:
         self._limits = limits
-        self._database = _Database(url, limits)
+        self._database = _Database(url, limits, make_engine)
         self._writes: Lane[Work] = Lane(
             self._database.settle,
             queued_max=limits.queued_max,
@@ -119,9 +126,10 @@ class SqlStore(PortMethods):
 class _Database:
     """The engine and its two connections, opened when they are needed. Lives in the thread."""
 
-    def __init__(self, url: URL, limits: StoreLimits) -> None:
+    def __init__(self, url: URL, limits: StoreLimits, make_engine: MakeEngine) -> None:
         self._url = url
         self._limits = limits
+        self._make_engine = make_engine
         self._engine: AsyncEngine | None = None
         self._connections: dict[bool, AsyncConnection] = {}
 
@@ -157,7 +165,7 @@ class _Database:
             connection = None
         if connection is None:
             if self._engine is None:
-                self._engine = async_engine(self._url, self._limits)
+                self._engine = self._make_engine(self._url, self._limits)
             connection = await self._engine.connect()
             if reading:
                 connection = await connection.execution_options(**{READING: True})

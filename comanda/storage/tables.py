@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -33,6 +34,12 @@ UNSETTLED = "state IN ('prepared', 'sent', 'unknown', 'needs_staff')"
 
 OPEN = "closed_reason IS NULL"
 """Dining sessions whose party is there, in the words of their partial indexes."""
+
+STANDING = "closed_at IS NULL"
+"""Incidents that the staff have not closed, in the words of their partial index."""
+
+VOID_DUE = "next_at IS NOT NULL"
+"""Orders that the POS must still be asked to take back, in the words of their partial index."""
 
 MAX_QTY = 99
 """Of one line (the protocol, "Commands")."""
@@ -161,6 +168,8 @@ order_journal = Table(
     Column("allow_retry", Boolean, nullable=False),
     Column("decided_by", String),
     Column("decided_reason", Text),
+    Column("key_reused", Boolean, nullable=False, server_default=false()),
+    Column("heard_by", Text),
     UniqueConstraint("restaurant_id", "order_number"),
     CheckConstraint(
         "state IN ('prepared', 'sent', 'unknown', 'needs_staff', 'confirmed', 'rejected')",
@@ -267,4 +276,40 @@ order_lines = Table(
     PrimaryKeyConstraint("order_id", "number"),
     CheckConstraint(f"qty BETWEEN 1 AND {MAX_QTY}", name="qty"),
     CheckConstraint("price_minor >= 0", name="price"),
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("order_id", ForeignKey("order_journal.order_id"), nullable=False),
+    Column("kind", String, nullable=False),
+    Column("restaurant_id", ForeignKey("restaurants.restaurant_id"), nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("closed_at", BigInteger),
+    Column("closed_by", String),
+    Column("closed_outcome", String),
+    Column("closed_reason", Text),
+    PrimaryKeyConstraint("order_id", "kind"),
+    CheckConstraint(
+        "(closed_at IS NULL) = (closed_by IS NULL) AND (closed_at IS NULL) = (closed_outcome IS NULL)"
+        " AND (closed_at IS NULL) = (closed_reason IS NULL)",
+        name="closed",
+    ),
+    _partial("ix_incidents_standing", "restaurant_id", "order_id", where=STANDING),
+    sqlite_with_rowid=False,
+)
+
+voids = Table(
+    "voids",
+    metadata,
+    Column("order_id", ForeignKey("order_journal.order_id"), primary_key=True),
+    Column("wanted_at", BigInteger, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("next_at", BigInteger),
+    Column("voided_at", BigInteger),
+    CheckConstraint("tries >= 0", name="tries"),
+    CheckConstraint("next_at IS NULL OR voided_at IS NULL", name="done"),
+    _partial("ix_voids_next_at", "next_at", where=VOID_DUE),
 )

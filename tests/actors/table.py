@@ -60,6 +60,7 @@ class ScriptedPos:
     def __init__(self, *script: Callable[[Order], Awaitable[PosOutcome]]) -> None:
         self._script = list(script)
         self.look_up_answer: Callable[[Order], Awaitable[PosOutcome | None]] | None = None
+        self.void_answers: list[bool] = []
         self.calls: list[tuple[str, str, float]] = []
         self.payloads: set[bytes] = set()
 
@@ -74,6 +75,10 @@ class ScriptedPos:
         if self.look_up_answer is None:
             return None
         return await self.look_up_answer(order)
+
+    async def void(self, order: Order) -> bool:
+        self.calls.append(("void", order.order_id, trio.current_time()))
+        return self.void_answers.pop(0) if self.void_answers else True
 
 
 def accept(after: float = 3) -> Callable[[Order], Awaitable[PosOutcome]]:

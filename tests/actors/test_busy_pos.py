@@ -7,9 +7,10 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from comanda.actors.asking import sound
 from comanda.actors.domain.order import NotSent, Unknown
 from comanda.actors.house import HouseLimits
-from comanda.actors.pos_task import PosTimes, sound
+from comanda.actors.pos_task import PosTimes
 
 from .table import Phone, ScriptedPos, accept, open_house, say, sit_down
 

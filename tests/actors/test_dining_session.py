@@ -4,8 +4,10 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from comanda.actors.domain.inputs import ByMember
 from comanda.actors.domain.messages import (
     Ack,
+    AddItem,
     CartSnapshot,
     CartUpdated,
     ClearCart,
@@ -16,7 +18,10 @@ from comanda.actors.domain.messages import (
     UpdateItem,
 )
 from comanda.actors.domain.order import Rejected
+from comanda.runtime import Envelope
 from tests.actors.table import (
+    MARGHERITA,
+    Phone,
     ScriptedPos,
     accept,
     code_of,
@@ -57,6 +62,41 @@ async def test_joining_gives_the_snapshot_first_and_only_what_is_newer_after_it(
         assert isinstance(snapshot, CartSnapshot)
         assert len(snapshot.items) == 1
         assert ben.seqs() == list(range(snapshot.seq, snapshot.seq + len(ben.seqs())))
+
+
+class ToldInOrder:
+    """A reply slot that puts the answer where the phone's events go, as a connection does."""
+
+    def __init__(self, phone: Phone) -> None:
+        self._phone = phone
+
+    def resolve(self, value: object) -> None:
+        assert isinstance(value, tuple)
+        self._phone.told += value
+
+    def fail(self, error: Exception) -> None:
+        raise error
+
+
+async def test_no_event_of_a_batch_follows_a_snapshot_that_holds_it(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_house() as house:
+        (ana,) = await sit_down(house, "Ana")
+        await ana.add()
+        stale = ana.order_command(await ana.snapshot())
+        await ana.add()
+        for command in (
+            stale,
+            AddItem(MARGHERITA, 3),
+        ):  # one batch: nothing lets the actor in between
+            ana.ref.send(Envelope(ByMember(ana.member_id, command), ToldInOrder(ana)))
+        await ana.sees("cart_updated", at_least=3)
+        await ana.sees("cart_snapshot", at_least=2)
+        assert ana.seqs() == sorted(ana.seqs())
+        last = ana.told[-1]
+        assert isinstance(last, CartSnapshot)
+        assert len(last.items) == 3
 
 
 async def test_an_order_locks_the_cart_for_everybody_until_the_pos_has_confirmed_it(

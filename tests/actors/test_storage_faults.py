@@ -17,6 +17,7 @@ from comanda.actors.ports import (
     CommitUnknown,
     StorageUnavailable,
 )
+from comanda.actors.sayings import Answer
 from comanda.runtime import ActorStopped
 from comanda.storage.inline import open_inline
 from tests.actors.table import (
@@ -47,6 +48,30 @@ async def test_nothing_is_told_and_nothing_changes_when_storage_takes_nothing(
             assert await ana.snapshot() == before
             assert len(ben.told) == told
             assert await ana.add(request_id="r1") == (Ack("r1", before.seq + 1),)
+
+
+async def test_what_is_durable_is_acknowledged_again_though_what_came_with_it_was_not_saved(
+    autojump_clock: MockClock,
+) -> None:
+    with open_inline() as inline:
+        await inline.install((RESTAURANT,), "menu")
+        store = faulty(inline)
+        async with open_house(store=store) as house:
+            ana, ben = await sit_down(house, "Ana", "Ben")
+            acked = await ana.add(request_id="r1")
+            answers: dict[str, Answer] = {}
+
+            async def add(phone: Phone, request_id: str) -> None:
+                answers[request_id] = await phone.add(request_id=request_id)
+
+            store.before = [StorageUnavailable("full")]
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(add, ana, "r1")
+                nursery.start_soon(add, ben, "r2")
+            assert store.before == []
+            assert answers["r1"] == acked
+            assert code_of(answers["r2"]) == "storage_unavailable"
+            assert len((await ana.snapshot()).items) == 1
 
 
 async def test_after_a_commit_of_unknown_outcome_the_table_is_restored_to_what_is_durable(

@@ -129,3 +129,30 @@ def test_a_setting_out_of_range_is_told_in_one_sentence(tmp_path: Path) -> None:
     done = run("serve", "--port", "0", "--database", database, "--pos-success-rate", "2")
     assert done.returncode == 2
     assert "pos_success_rate" in one_sentence(done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "The POS secret file"),
+        ("", "is empty"),
+        ("sesame\n", "pos_secret: it does not begin with whsec_"),
+        ("whsec_", "pos_secret: nothing follows whsec_"),
+        ("whsec_c2Vj*mV0cw==", "pos_secret: what follows whsec_ is not base64"),
+        ("whsec_c2Vjc\u00e9V0cw==", "pos_secret: what follows whsec_ is not base64"),
+    ],
+)
+def test_a_secret_of_the_pos_that_cannot_be_used_is_told_in_one_sentence(
+    tmp_path: Path, content: str | None, said: str
+) -> None:
+    secret = tmp_path / "secret"
+    if content is not None:
+        secret.write_text(content, "utf-8")
+    database = database_in(tmp_path / "comanda.db")
+    options = ("--port", "0", "--database", database, "--pos-secret-file", str(secret))
+    done = run("serve", *options)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in one_sentence(done.stderr)
+    if content and content.strip() != "whsec_":
+        assert content.strip().removeprefix("whsec_") not in done.stderr
+    assert not (tmp_path / "comanda.db").exists()

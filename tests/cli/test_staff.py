@@ -5,22 +5,28 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
+
+from tests.signing import SECRET, signed
 
 from .helpers import STAFF_TOKEN, Server, a_server, on_a_terminal, run
 
 TOKEN = {"COMANDA_STAFF_TOKEN": STAFF_TOKEN}
 LINE = (
-    r"ORD-7-\d+\tT\d+\tneeds_staff\t\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ\tAna\t\d+\.00 INR\t-\t"
+    r"ORD-7-\d+\tT\d+\tneeds_staff\t\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ\tAna\t\d+\.00 INR\t-\t-\t"
     r"1 × Margherita\n"
 )
 
 
 @pytest.fixture(scope="module")
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server whose locks end after a moment."""
+    """A server whose locks end after a moment, and that takes callbacks."""
+    folder = tmp_path_factory.mktemp("hasty")
+    secret = folder / "secret"
+    secret.write_text(SECRET + "\n")
     options = ("--pos-timeout", "0.2", "--lock-limit", "0.3", "--rate-limits", "off")
-    with a_server(tmp_path_factory.mktemp("hasty"), *options, tables=12) as running:
+    with a_server(folder, *options, "--pos-secret-file", str(secret), tables=12) as running:
         yield running
 
 
@@ -31,6 +37,15 @@ def left_to_the_staff(server: Server, table: int) -> str:
     order_id = re.search(r"ORD-7-\d+", done.stdout)
     assert order_id is not None, (done.stdout, done.stderr)
     return order_id[0]
+
+
+def call_back(server: Server, order_id: str, status: str) -> None:
+    """The POS says unasked what became of the order."""
+    said = {"event_id": "evt-1", "order_id": order_id, "status": status, "pos_reference": "A-7"}
+    body = json.dumps(said).encode()
+    url = f"{server.url}/api/pos/callbacks"
+    answer = httpx.post(url, content=body, headers=signed(body), trust_env=False, timeout=30)
+    assert answer.status_code == 204, answer.text
 
 
 def orders(server: Server, *options: str) -> str:
@@ -63,6 +78,33 @@ def test_an_order_can_be_cancelled_with_the_token_in_a_file(hasty: Server, tmp_p
     assert (done.returncode, done.stdout) == (0, f"{order_id} is rejected\n"), done.stderr
 
 
+def test_the_staff_see_an_incident_and_close_it(hasty: Server) -> None:
+    order_id = left_to_the_staff(hasty, 7)
+    words = ("resolve", order_id, "rejected", "--server", hasty.url)
+    assert run(*words, "--reason", "Nobody has it", **TOKEN).returncode == 0
+    assert orders(hasty, "--incidents") == ""
+    call_back(hasty, order_id, "accepted")
+    (line,) = orders(hasty, "--incidents").splitlines()
+    cells = line.split("\t")
+    assert (cells[0], cells[2], cells[-2]) == (order_id, "rejected", "accepted after rejected")
+    (order,) = json.loads(orders(hasty, "--incidents", "--json"))["orders"]
+    assert (order["decided_reason"], len(order["incidents"])) == ("Nobody has it", 1)
+    done = run(*words, "--reason", "Taken off the pass", **TOKEN)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{order_id} is rejected\n", "")
+    assert orders(hasty, "--incidents") == ""
+    again = run(*words, "--reason", "Taken off the pass", **TOKEN)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert again.stderr == "comanda: This order is rejected already\n"
+
+
+def test_a_callback_settles_an_order_that_waits_for_the_staff(hasty: Server) -> None:
+    order_id = left_to_the_staff(hasty, 8)
+    call_back(hasty, order_id, "accepted")
+    assert order_id not in orders(hasty, "--state", "needs_staff")
+    (line,) = [one for one in orders(hasty).splitlines() if one.startswith(order_id + "\t")]
+    assert line.split("\t")[6:8] == ["A-7", "-"]
+
+
 def test_json_is_the_protocols_list_of_orders(hasty: Server) -> None:
     order_id = left_to_the_staff(hasty, 3)
     listed = json.loads(orders(hasty, "--json"))
@@ -89,7 +131,9 @@ def test_on_a_terminal_orders_are_a_table(hasty: Server, tmp_path: Path) -> None
     with on_a_terminal("orders", *options, columns=140) as terminal:
         assert terminal.wait_for_end() == 0
     seen = re.sub(r"\x1b\[\d*m", "", terminal.seen)
-    assert re.search(r"order +table +state +placed +by +total +POS reference +lines", seen)
+    assert re.search(
+        r"order +table +state +placed +by +total +POS reference +incidents +lines", seen
+    )
     assert re.search(rf"{order_id} +T6 +needs_staff .* 1 × Margherita", seen)
 
 

@@ -65,7 +65,7 @@ def settle(server: FakeServer, outcome: PosOutcome) -> None:
     """The POS is called for the order in flight, and answers."""
     order_id = server.table.order.order_id
     server.hears(CallStarting(order_id))
-    server.hears(CallAnswered(order_id, outcome))
+    server.hears(CallAnswered(order_id, server.table.order.attempt, outcome))
 
 
 async def a_failed_order(server: FakeServer, table: TableConnection) -> None:

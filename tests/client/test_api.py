@@ -174,6 +174,11 @@ AN_ORDER = {
     "special_instructions": "",
     "pos_reference": None,
     "error": "The staff have cancelled this order",
+    "settled_at": "2024-01-15T10:34:00Z",
+    "decided_by": "the house's staff",
+    "decided_reason": "Nobody has it",
+    "heard_by": None,
+    "incidents": [],
 }
 
 
@@ -197,15 +202,17 @@ async def test_the_staffs_calls_are_the_protocols() -> None:
             await staff.close_session("session_1")
             page = await staff.list_orders(7, states=["needs_staff"], cursor="here", limit=5)
             await staff.list_orders(7)
+            await staff.list_orders(7, with_incidents=True)
             await staff.patch_menu_item(7, 456, available=False, price=640.0)
             await staff.patch_menu_item(7, 456, available=True)
             settled = await staff.resolve_order("ORD-7-1", "rejected", reason="Nobody has it")
-    assert settled.state == "rejected"
+    assert (settled.state, settled.decided_reason) == ("rejected", "Nobody has it")
     assert page.next == "more"
     assert calls.said == [
         ("POST", "/api/sessions/session_1/close", None),
         ("GET", "/api/restaurants/7/orders?state=needs_staff&cursor=here&limit=5", None),
         ("GET", "/api/restaurants/7/orders", None),
+        ("GET", "/api/restaurants/7/orders?incidents=standing", None),
         ("PATCH", "/api/restaurants/7/menu/456", {"available": False, "price": 640.0}),
         ("PATCH", "/api/restaurants/7/menu/456", {"available": True}),
         (

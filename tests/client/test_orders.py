@@ -43,14 +43,14 @@ async def test_an_order_without_an_outcome_times_out_once_and_goes_on_listening(
         placed_at = trio.current_time()
         order_id = await table.place_order()
         server.hears(CallStarting(order_id))
-        server.hears(CallAnswered(order_id, Unknown("no answer")))
+        server.hears(CallAnswered(order_id, 1, Unknown("no answer")))
         timed_out = await happenings.find(lambda one: isinstance(one, OrderTimedOut), SOON)
         assert timed_out == OrderTimedOut(order_id)
         assert trio.current_time() - placed_at == 10.0
         assert table.order_timed_out
         assert table.store.cart_locked
         await table.resolve_now()
-        server.hears(CallAnswered(order_id, Accepted("pos-1")))
+        server.hears(CallAnswered(order_id, 1, Accepted("pos-1")))
         await table.wait_for(lambda store: store.order_processing_status == "confirmed", SOON)
         assert table._engine.watch.placed is None
         await trio.sleep(100)

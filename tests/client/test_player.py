@@ -193,6 +193,9 @@ class FirstRefused:
         await trio.lowlevel.checkpoint()
         return None
 
+    async def void(self, order: Order) -> bool:
+        raise AssertionError("nothing is taken back here")
+
 
 async def test_an_automatic_retry_that_succeeds_is_seen(tmp_path: Path) -> None:
     file = session(
@@ -259,6 +262,9 @@ async def test_plays_at_the_same_time_take_different_tables(tmp_path: Path) -> N
 
         async def look_up(self, order: Order) -> PosOutcome | None:
             return None
+
+        async def void(self, order: Order) -> bool:
+            raise AssertionError("nothing is taken back here")
 
     confirmed = CONFIRMED + "within = 30\n"
     file = session(JOIN, ADD, ORDER, confirmed, expect("orders = 1"))

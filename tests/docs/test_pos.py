@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from comanda.actors.domain.inputs import ByMember
-from comanda.actors.domain.messages import OrderProcessing
+from comanda.actors.domain.messages import CallbackBody, IncidentKind, OrderProcessing
 from comanda.actors.domain.order import (
     Accepted,
     NotSent,
@@ -24,10 +24,14 @@ from comanda.actors.domain.order import (
 )
 from comanda.actors.ports import Pos
 from comanda.actors.pos_task import PosTimes
+from comanda.actors.reconciliation import ReconciliationLimits
 from comanda.config import Settings, make_settings
+from comanda.http import metrics
+from comanda.http.problems import STATUSES
 from comanda.http.routes import ENDPOINTS
 from comanda.pos import answers, dummy, webhook
 from comanda.pos.dummy import DummyPos, Wishes, read_wishes
+from comanda.webhooks import SECRET_PREFIX
 from tests.actors.domain.helpers import MARGHERITA, NOW, ATable, place
 
 from .pages import read_page
@@ -90,9 +94,57 @@ def test_every_answer_of_the_http_contract_is_an_outcome() -> None:
     assert named == {kind.__name__ for kind in get_args(PosOutcome)}
 
 
-def test_the_callback_is_not_served_as_the_page_says() -> None:
-    assert "This version does not serve that path" in PAGE.section("Callbacks").prose
-    assert "/api/pos/callbacks" not in [endpoint.path for endpoint in ENDPOINTS]
+def test_the_callback_on_the_page_is_one_that_the_server_takes() -> None:
+    section = PAGE.section("Callbacks")
+    (endpoint,) = (one for one in ENDPOINTS if one.access == "pos")
+    assert f"`{endpoint.method} {endpoint.path}`" in section.prose
+    (example,) = section.json()
+    body = msgspec.json.decode(json.dumps(example), type=endpoint.body)
+    assert json.loads(msgspec.json.encode(body)) == example
+
+
+def test_a_callbacks_members_are_those_of_the_code() -> None:
+    lines = [line.strip("| ") for line in PAGE.section("Callbacks").prose.splitlines()]
+    rows = [re.split(r" *\| *", line) for line in lines if re.match(r"`[a-z_]+` +\|", line)]
+    on_page = {row[0].strip("`"): row[1] == "yes" for row in rows}
+    assert on_page == {field.name: field.required for field in msgspec.structs.fields(CallbackBody)}
+
+
+def test_a_callbacks_answers_are_those_of_the_code() -> None:
+    (endpoint,) = (one for one in ENDPOINTS if one.access == "pos")
+    cells = re.findall(r"^\| ((?:\d{3}|or| )+) \|", PAGE.section("Callbacks").prose, re.MULTILINE)
+    on_page = {int(status) for cell in cells for status in cell.split(" or ")}
+    assert on_page == {endpoint.status, *(STATUSES[code] for code in endpoint.codes)}
+
+
+def test_a_secret_is_as_the_page_says() -> None:
+    prose = " ".join(PAGE.section("Callbacks").prose.split())
+    assert f"`{SECRET_PREFIX}` and Base64" in prose
+
+
+def test_the_incidents_are_those_of_the_code() -> None:
+    assert PAGE.section("Incidents").column("incident") == list(get_args(IncidentKind))
+
+
+def test_the_times_of_reconciliation_are_those_of_the_code() -> None:
+    limits = ReconciliationLimits()
+    lock = " ".join(PAGE.section("Five outcomes").prose.split())
+    assert limits.share_of_age == 0.25
+    assert f"{limits.staff_orders_seconds:g} seconds after the lock ended" in lock
+    least, most = limits.shortest_pause_seconds, limits.longest_pause_seconds
+    assert f"at least {least:g} and at most {most:g} seconds" in lock
+    voids = " ".join(PAGE.section("Orders that are taken back").prose.split())
+    pause = limits.void_pause_seconds
+    assert limits.voids_seconds == 1
+    assert f"after {pause:g}, {2 * pause:g}, {4 * pause:g} … up to {most:g} seconds" in voids
+    assert f"{limits.void_tries} tries to have" in PAGE.section("Incidents").prose
+
+
+def test_the_gauges_on_the_page_are_those_of_the_code() -> None:
+    source = inspect.getsource(metrics)
+    named = re.findall(r"`(comanda_\w+)`", PAGE.text)
+    assert len(named) == 3
+    assert all(f'"{name}"' in source for name in named)
 
 
 def test_serve_knows_the_dummy_and_a_base_url() -> None:
@@ -164,3 +216,4 @@ async def test_the_adapter_on_the_page_works() -> None:
         assert await printer.submit(order) == Accepted("slip 42")
         assert await printer.submit(order) == Accepted("slip 42")
         assert await printer.look_up(order) == Accepted("slip 42")
+        assert await printer.void(order) is False

@@ -34,7 +34,12 @@ from .pages import ROOT, Section, read_page
 
 PAGE = read_page("docs/protocol.md")
 CALL = re.compile(r"(GET|POST|PUT|PATCH|DELETE) (/\S+)")
-OPEN_TO = {"anyone": "For anyone", "member": "For a member.", "staff": "For staff."}
+OPEN_TO = {
+    "anyone": "For anyone",
+    "member": "For a member.",
+    "staff": "For staff.",
+    "pos": "For the POS",
+}
 CLOSERS = {"close", "close_websocket", "Violation", "_Closed"}
 
 FRONT, WORKER, HOUSE = FrontLimits(), WorkerLimits(), HouseLimits()

@@ -21,7 +21,7 @@ from .pages import PAGES, ROOT, Page, read_page
 
 README = read_page("README.md")
 ALL = [read_page(path.relative_to(ROOT)) for path in PAGES]
-PATH = re.compile(r"(?:comanda|docs|examples|tests|benchmarks)/[\w./*-]*\w(?:\.\w+)?")
+PATH = re.compile(r"(?:comanda|docs|examples|tests|benchmarks|chaos)/[\w./*-]*\w(?:\.\w+)?")
 SPECIFICATIONS_SECTION_7 = {
     "order_timeout",
     "reconnect_timeout",

@@ -49,10 +49,12 @@ ORDER = (
     "order_id restaurant_id order_number session_pid table state placed_by placed_at confirmed_at "
     "lines total currency special_instructions pos_reference error"
 )
+STAFF_ORDER = f"{ORDER} settled_at decided_by decided_reason heard_by incidents"
 ORDER_LINE = "public_id menu_item_id name qty unit_price line_total note added_by"
 CART_ITEM_FIELDS = set(CART_ITEM.split())
 SNAPSHOT_FIELDS = set(SNAPSHOT.split())
 ORDER_FIELDS = set(ORDER.split())
+STAFF_ORDER_FIELDS = set(STAFF_ORDER.split())
 ORDER_LINE_FIELDS = set(ORDER_LINE.split())
 EVENT_FIELDS = {
     "cart_updated": "by_member items removed total",
@@ -100,6 +102,8 @@ class TestPos:
     def __init__(self, *answers: PosOutcome | Gate) -> None:
         self.submitted: list[Order] = []
         self.looked_up: list[str] = []
+        self.voided: list[str] = []
+        self.promises = True
         self.found: PosOutcome | None = None
         self._answers = deque(answers)
         self._called = trio.Condition()
@@ -116,6 +120,10 @@ class TestPos:
     async def look_up(self, order: Order) -> PosOutcome | None:
         self.looked_up.append(order.order_id)
         return self.found
+
+    async def void(self, order: Order) -> bool:
+        self.voided.append(order.order_id)
+        return self.promises
 
     async def wait_called(self, times: int = 1) -> None:
         """Until `submit` has been called so often."""

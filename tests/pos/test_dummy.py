@@ -121,3 +121,30 @@ def test_only_the_known_words_at_the_start_choose_the_outcome(words: str, wishes
 def test_no_instructions_confuse_it(words: str) -> None:
     wishes = read_wishes(words)
     assert wishes.delay_seconds is None or 0 <= wishes.delay_seconds <= MAX_DELAY_SECONDS
+
+
+async def test_an_order_taken_back_is_refused_whoever_asks(autojump_clock: MockClock) -> None:
+    pos, order = DummyPos(), an_order(1, "pos:accept")
+    assert await pos.submit(order) == Accepted("POS-1")
+    assert await pos.void(order) is True
+    assert await pos.void(order) is True
+    for answer in (await pos.submit(order), await pos.look_up(order)):
+        assert answer == Rejected("voided", "The order was taken back", retryable=False)
+
+
+async def test_an_order_taken_back_while_at_work_or_before_it_came_is_never_accepted(
+    autojump_clock: MockClock,
+) -> None:
+    pos, late = DummyPos(), an_order(2, "pos:accept")
+    answers: list[PosOutcome | None] = []
+
+    async def ask() -> None:
+        answers.append(await asked(pos, an_order(1, "pos:accept")))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        await trio.sleep(1)
+        await pos.void(an_order(1))
+    await pos.void(late)
+    answers.append(await asked(pos, late))
+    assert answers == [Rejected("voided", "The order was taken back", retryable=False)] * 2

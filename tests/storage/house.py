@@ -126,7 +126,7 @@ class Party:
         return self.decided(CallStarting(self.order.order_id))
 
     def hears(self, outcome: PosOutcome) -> Unit:
-        return self.decided(CallAnswered(self.order.order_id, outcome))
+        return self.decided(CallAnswered(self.order.order_id, self.order.attempt, outcome))
 
 
 def touched(unit: Unit) -> Unit:

@@ -102,7 +102,7 @@ def said(party: Party, step: Step, request_id: str | None) -> Input:
             case "call":
                 return CallStarting(order.order_id)
             case "answer":
-                return CallAnswered(order.order_id, OUTCOMES[some % len(OUTCOMES)])
+                return CallAnswered(order.order_id, order.attempt, OUTCOMES[some % len(OUTCOMES)])
             case "lock ends":
                 party.now = max(party.now, order.lock_ends_at)
                 return LockEnded(order.order_id)
@@ -113,7 +113,8 @@ def said(party: Party, step: Step, request_id: str | None) -> Input:
     lines = list(session.lines)
     if kind == "late answer" and session.in_doubt:
         doubts = list(session.in_doubt)
-        return CallAnswered(doubts[some % len(doubts)], OUTCOMES[qty % len(OUTCOMES)])
+        late = session.in_doubt[doubts[some % len(doubts)]]
+        return CallAnswered(late.order_id, late.attempt, OUTCOMES[qty % len(OUTCOMES)])
     if kind == "staff" and session.in_doubt:
         doubts = list(session.in_doubt)
         outcome: Literal["confirmed", "rejected"] = "confirmed" if qty % 2 else "rejected"

@@ -111,7 +111,7 @@ def test_an_order_begins_prepared(sql: Connection) -> None:
         "INSERT INTO order_journal SELECT 'ORD-7-2', restaurant_id, 2, session_pid, table_label,"
         " 'sent', placed_by, placed_by_name, placed_at, lock_ends_at, lines, total_minor, currency,"
         " minor_digits, special_instructions, payload, 0, FALSE, NULL, NULL, NULL, NULL, FALSE,"
-        " NULL, NULL FROM order_journal",
+        " NULL, NULL, FALSE, NULL FROM order_journal",
         "an order begins prepared",
     )
 
@@ -168,7 +168,7 @@ def test_an_order_number_is_used_once_and_names_the_order(sql: Connection) -> No
         "INSERT INTO order_journal SELECT 'ORD-7-5', restaurant_id, 4, session_pid, table_label,"
         " 'prepared', placed_by, placed_by_name, placed_at, lock_ends_at, lines, total_minor,"
         " currency, minor_digits, special_instructions, payload, 0, FALSE, NULL, NULL, NULL, NULL,"
-        " FALSE, NULL, NULL FROM order_journal",
+        " FALSE, NULL, NULL, FALSE, NULL FROM order_journal",
         "ck_order_journal_order_id",
     )
 

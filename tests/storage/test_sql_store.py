@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from sqlalchemy.exc import IntegrityError
 
 from comanda.actors.ports import StorageUnavailable, Store
+from comanda.storage.lane import WATCH_SECONDS
 from comanda.storage.store import StoreLimits, open_store
 
 from .house import Party, key_of, restaurant, seat
@@ -60,6 +61,12 @@ async def test_a_bug_in_one_actor_fails_no_other_ones_commit(url: str) -> None:
         for party in parties:
             loaded = (await store.activate(key_of(party.session))).session
             assert loaded.seq == (1 if party.session.pid in failed else 2)
+
+
+def test_a_unit_behind_a_group_that_meets_a_lock_hears_before_its_time_is_out() -> None:
+    limits = StoreLimits()
+    # Else it would be of unknown outcome, and its table restored, though nothing was written.
+    assert 2 * limits.busy_seconds + 2 * WATCH_SECONDS < limits.wait_seconds
 
 
 async def test_a_locked_file_is_unavailable_and_reads_go_on(url: str) -> None:

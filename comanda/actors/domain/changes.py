@@ -5,6 +5,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from .cart import CartLine
+from .incident import Incident, VoidWanted
 from .messages import LineState
 from .order import Order, PosOutcome
 
@@ -60,13 +61,24 @@ class Changes:
 
     `lines`: added or changed pending lines in their last form, by public id; `moves`: state moves, in
     the order in which they happened; `removed`: lines that left the cart for good; `orders`: new or
-    changed orders in their last form. The session's own row always goes with a commit.
+    changed orders in their last form; `incidents` and `voids`: new ones, written where there is none
+    of the kind. The session's own row always goes with a commit.
 
     A locked row's content must not change, so the order of writing is: orders; for each of `lines` whose
     row stands locked in storage, its first move, which frees it; `lines`; the other moves; `removed`.
     """
 
-    __slots__ = ("attempts", "lines", "members", "moves", "orders", "removed", "requests")
+    __slots__ = (
+        "attempts",
+        "incidents",
+        "lines",
+        "members",
+        "moves",
+        "orders",
+        "removed",
+        "requests",
+        "voids",
+    )
 
     def __init__(self) -> None:
         self.lines: dict[str, CartLine] = {}
@@ -76,6 +88,8 @@ class Changes:
         self.orders: dict[str, Order] = {}
         self.attempts: list[AttemptStarted | AttemptEnded] = []
         self.requests: list[Remembered] = []
+        self.incidents: list[Incident] = []
+        self.voids: list[VoidWanted] = []
 
     def __bool__(self) -> bool:
         return bool(
@@ -86,6 +100,8 @@ class Changes:
             or self.members
             or self.orders
             or self.attempts
+            or self.incidents
+            or self.voids
         )
 
     def add(self, later: "Changes") -> None:
@@ -97,3 +113,5 @@ class Changes:
         self.orders.update(later.orders)
         self.attempts += later.attempts
         self.requests += later.requests
+        self.incidents += later.incidents
+        self.voids += later.voids

@@ -18,6 +18,7 @@ from .inputs import (
     Input,
     Interrupted,
     LockEnded,
+    OutcomeHeard,
     Refusal,
     StaffResolved,
     refuse,
@@ -34,7 +35,14 @@ from .messages import (
 )
 from .placing import place_order
 from .session import MAX_MEMBERS, NO_REQUESTS, Session
-from .settling import call_answered, call_starting, interrupted, lock_ended, staff_resolved
+from .settling import (
+    call_answered,
+    call_starting,
+    interrupted,
+    lock_ended,
+    outcome_heard,
+    staff_resolved,
+)
 
 ALREADY_PROCESSED = "Order already being processed"
 """Specification 5.3, word for word."""
@@ -55,6 +63,8 @@ def decide(session: Session, said: Input, context: Context) -> Decision | Refusa
             return call_starting(session, said, context)
         case CallAnswered():
             return call_answered(session, said, context)
+        case OutcomeHeard():
+            return outcome_heard(session, said, context)
         case LockEnded():
             return lock_ended(session, said, context)
         case StaffResolved():

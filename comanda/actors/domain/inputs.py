@@ -36,10 +36,22 @@ class CallStarting(Struct, frozen=True):
 
 
 class CallAnswered(Struct, frozen=True):
-    """What the call brought (T3). The reply is the order as it then stands, None if unknown here."""
+    """What a call brought (T3). The reply is the order as it then stands, None if it was settled before."""
+
+    order_id: str
+    attempt: int
+    outcome: PosOutcome
+
+
+class OutcomeHeard(Struct, frozen=True):
+    """What the POS says of an order otherwise than by answering its call. `by` says how it came.
+
+    The reply is the order as it then stands, None if it was settled before.
+    """
 
     order_id: str
     outcome: PosOutcome
+    by: str
 
 
 class Interrupted(Struct, frozen=True):
@@ -77,6 +89,7 @@ Input = (
     | FollowMenu
     | CallStarting
     | CallAnswered
+    | OutcomeHeard
     | Interrupted
     | LockEnded
     | StaffResolved

@@ -4,9 +4,17 @@ from datetime import datetime
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from .cart import CartLine, IllegalTransition
-from .messages import OrderItem, OrderRecord, OrderStateName, Stage
+from .messages import (
+    IncidentRecord,
+    OrderItem,
+    OrderRecord,
+    OrderStateName,
+    StaffOrder,
+    Stage,
+)
 from .money import to_major
 
 ORDER_TRANSITIONS: dict[OrderStateName, frozenset[OrderStateName]] = {
@@ -61,9 +69,13 @@ class NotSent(Struct, frozen=True, tag="not_sent"):
 
 
 class Unknown(Struct, frozen=True, tag="unknown"):
-    """Anything else: the order may be cooking. Never taken for a failure."""
+    """Anything else: the order may be cooking. Never taken for a failure.
+
+    `key_reused`: the POS has this key with another body. Which of the two it cooks nobody knows.
+    """
 
     why: str
+    key_reused: bool = False
 
 
 PosOutcome = Accepted | Pending | Rejected | NotSent | Unknown
@@ -114,8 +126,10 @@ class Order(Struct, frozen=True):
 
     `payload` are the very bytes that go to the POS, made once at the lock: the same key never travels
     with other bytes. `attempt` counts calls to the POS. `lock_ends_at` is the wall-clock end of the
-    cart's lock. `expected_by` stands only where the POS has answered `Pending`. `decided_by` and
-    `decided_reason` stand where the staff have settled it: whose staff, and why.
+    cart's lock. `expected_by` stands only where the POS has answered `Pending`. `key_reused`: what the
+    POS says of this key is of another order, and not believed. `heard_by` says how the outcome came, if
+    not as the answer to a call. `decided_by` and `decided_reason` stand where the staff have settled it:
+    whose staff, and why.
     """
 
     order_id: str
@@ -141,6 +155,8 @@ class Order(Struct, frozen=True):
     pos_reference: str | None = None
     error: str | None = None
     allow_retry: bool = False
+    key_reused: bool = False
+    heard_by: str | None = None
     decided_by: str | None = None
     decided_reason: str | None = None
 
@@ -177,6 +193,17 @@ class Order(Struct, frozen=True):
             special_instructions=self.special_instructions,
             pos_reference=self.pos_reference,
             error=self.error,
+        )
+
+    def as_staff_order(self, incidents: tuple[IncidentRecord, ...]) -> StaffOrder:
+        """The order as the staff alone read it, with what is on record against it."""
+        return StaffOrder(
+            **asdict(self.as_record()),
+            settled_at=self.settled_at,
+            decided_by=self.decided_by,
+            decided_reason=self.decided_reason,
+            heard_by=self.heard_by,
+            incidents=incidents,
         )
 
 

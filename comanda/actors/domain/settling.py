@@ -8,12 +8,14 @@ from msgspec.structs import replace
 
 from .changes import AttemptEnded, AttemptStarted, Changes, LineMove
 from .editing import follow_menu
+from .incident import Incident, VoidWanted, in_words
 from .inputs import (
     CallAnswered,
     CallStarting,
     Context,
     Decision,
     LockEnded,
+    OutcomeHeard,
     Refusal,
     StaffResolved,
     refuse,
@@ -27,7 +29,16 @@ from .messages import (
     OrderProcessing,
     Stage,
 )
-from .order import IN_FLIGHT, Accepted, NotSent, Order, Pending, Rejected, Unknown
+from .order import (
+    IN_FLIGHT,
+    Accepted,
+    NotSent,
+    Order,
+    Pending,
+    PosOutcome,
+    Rejected,
+    Unknown,
+)
 from .session import Session
 
 TOO_LATE = "The order was not sent in time"
@@ -51,6 +62,8 @@ def call_starting(session: Session, said: CallStarting, context: Context) -> Dec
     """
     order = session.pending
     if order is None or order.order_id != said.order_id or order.state not in IN_FLIGHT:
+        return Decision(session, (), Changes())
+    if order.key_reused:  # whatever the POS would say is of another order: the staff will settle it
         return Decision(session, (), Changes())
     if order.state == "prepared" and context.now >= order.lock_ends_at:
         failed = _fail(session, order, TOO_LATE, True, Changes(), context)
@@ -80,29 +93,33 @@ def interrupted(session: Session, context: Context) -> Decision:
 
 
 def call_answered(session: Session, said: CallAnswered, context: Context) -> Decision:
-    """T3: what the POS has answered, from `sent`, `unknown` or `needs_staff`.
+    """T3: what a call has brought, from `sent`, `unknown` or `needs_staff`.
 
-    The reply is the order as it then stands; None where it was settled before.
+    The reply is the order as it then stands; None where it was settled before, by whomever.
     """
-    order = session.pending
-    if order is None or order.order_id != said.order_id:
-        order = session.in_doubt.get(said.order_id)
-    if order is None or order.state == "prepared":
-        return Decision(session, (), Changes())
     changes = Changes()
-    changes.attempts.append(AttemptEnded(order.order_id, order.attempt, context.now, said.outcome))
+    ended = AttemptEnded(said.order_id, said.attempt, context.now, said.outcome)
+    changes.attempts.append(ended)
+    order = _unsettled(session, said.order_id)
+    if order is None or order.state == "prepared" or order.key_reused:
+        return Decision(session, (), changes)
     outcome = said.outcome
     if isinstance(outcome, NotSent) and (order.state != "sent" or order.attempt > 1):
         outcome = Unknown(outcome.why)  # an earlier attempt may have arrived
-    match outcome:
-        case Accepted():
-            return _confirm(session, order, outcome.reference, changes, context)
-        case Rejected():
-            return _fail(session, order, outcome.message, outcome.retryable, changes, context)
-        case NotSent():
-            return _fail(session, order, outcome.why, True, changes, context)
-        case Pending() | Unknown():
-            return _in_doubt(session, order, outcome, changes, context)
+    return _settle(session, order, outcome, changes, context)
+
+
+def outcome_heard(session: Session, said: OutcomeHeard, context: Context) -> Decision:
+    """What the POS has said unasked, or to a later question: as good as the answer to a call.
+
+    An order that was never sent, or whose key the POS uses for another one, is none of those that the
+    POS can speak of.
+    """
+    order = _unsettled(session, said.order_id)
+    if order is None or order.state == "prepared" or order.key_reused:
+        return Decision(session, (), Changes())
+    order = replace(order, heard_by=said.by)
+    return _settle(session, order, said.outcome, Changes(), context)
 
 
 def lock_ended(session: Session, said: LockEnded, context: Context) -> Decision:
@@ -157,7 +174,32 @@ def staff_resolved(session: Session, said: StaffResolved, context: Context) -> D
     )
     if said.outcome == "confirmed":
         return _confirm(session, order, order.pos_reference, Changes(), context)
-    return _fail(session, order, REJECTED_BY_STAFF, False, Changes(), context)
+    changes = Changes()
+    if not order.key_reused:  # else it is another order that would be taken back
+        # The POS may have it, or get it late: it must not cook what the table was told has failed.
+        changes.voids.append(VoidWanted(order.order_id, context.now, "the staff have cancelled it"))
+    return _fail(session, order, REJECTED_BY_STAFF, False, changes, context)
+
+
+def _unsettled(session: Session, order_id: str) -> Order | None:
+    order = session.pending
+    if order is not None and order.order_id == order_id:
+        return order
+    return session.in_doubt.get(order_id)
+
+
+def _settle(
+    session: Session, order: Order, outcome: PosOutcome, changes: Changes, context: Context
+) -> Decision:
+    match outcome:
+        case Accepted():
+            return _confirm(session, order, outcome.reference, changes, context)
+        case Rejected():
+            return _fail(session, order, outcome.message, outcome.retryable, changes, context)
+        case NotSent():
+            return _fail(session, order, outcome.why, True, changes, context)
+        case Pending() | Unknown():
+            return _in_doubt(session, order, outcome, changes, context)
 
 
 def _in_doubt(
@@ -167,6 +209,17 @@ def _in_doubt(
     if order.state == "sent":
         order.check_move("unknown")
         order = replace(order, state="unknown")
+    if isinstance(outcome, Unknown) and outcome.key_reused:
+        order = replace(order, key_reused=True)
+        changes.incidents.append(
+            Incident(
+                order.order_id,
+                "key_reused",
+                order.restaurant_id,
+                context.now,
+                in_words(outcome),
+            )
+        )
     if isinstance(outcome, Pending):
         order = replace(
             order,
@@ -189,7 +242,11 @@ def _confirm(
 ) -> Decision:
     order.check_move("confirmed")
     order = replace(
-        order, state="confirmed", settled_at=context.now, pos_reference=reference, error=None
+        order,
+        state="confirmed",
+        settled_at=context.now,
+        pos_reference=reference or order.pos_reference,
+        error=None,
     )
     changes.orders[order.order_id] = order
     changes.moves += [LineMove(line.public_id, "ordered", order.order_id) for line in order.lines]

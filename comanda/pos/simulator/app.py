@@ -13,7 +13,8 @@ from werkzeug.exceptions import HTTPException
 
 from comanda.http.worker import CONNECTION_EXTENSION
 
-from .desk import KEY, KEY_REUSED, NOT_FOUND, Answer, Desk, busy, refusal
+from .answers import KEY_REUSED, NOT_FOUND, Answer, busy, refusal
+from .desk import KEY, Desk
 from .faults import Call, Fault, Faults, FaultUnknown, parse_fault, parse_rates
 
 MAX_BODY_BYTES = 1024 * 1024

@@ -1,7 +1,6 @@
 """What the POS does with a call that has reached it: one effect for a key, whoever asks how often."""
 
 import hashlib
-import random
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -9,40 +8,35 @@ from typing import Literal
 
 import msgspec
 import trio
-from msgspec import Struct
 from msgspec.structs import replace
 
 from comanda.actors.domain.order import PosBody
 
+from .answers import (
+    KEY_REUSED,
+    NOT_FOUND,
+    Answer,
+    answer_of,
+    busy,
+    found,
+    found_at_work,
+    pending,
+)
+from .courier import Courier
 from .entries import Effect, Note
 from .faults import Fault
 from .ledger import Ledger
+from .outcomes import Habits, decide, refused, settled, voided
 
 MAX_AT_WORK = 10_000
-"""Orders at work at one time; more get 429, which is no effect."""
+"""Orders whose outcome is to come, at one time; more get 429, which is no effect."""
+
+EARLY_PATIENCE_SECONDS = 3.0
+"""How long an answer that shall come after its callback waits for the callback's 2xx; then it is given,
+so that a receiver that is down does not turn the fault into a silence."""
 
 KEY = re.compile(r"[A-Za-z0-9._~:-]{1,128}")
 """An idempotency key, which is an order id and stands in paths."""
-
-
-class Answer(Struct, frozen=True):
-    """A status, and the members of a JSON object."""
-
-    status: int
-    body: dict[str, object]
-    retry_after_seconds: float | None = None
-
-
-class Habits(Struct, frozen=True):
-    """How the POS behaves without a fault. The outcome is a function of seed and key."""
-
-    delay_seconds: float = 0.5
-    accept_rate: float = 1.0
-    seed: int = 0
-
-    def accepts(self, key: str) -> bool:
-        """Whether an order is accepted: the same, whenever it is asked."""
-        return random.Random(f"{self.seed}:{key}").random() < self.accept_rate
 
 
 class Work:
@@ -52,18 +46,18 @@ class Work:
         self.sha256 = sha256
         self.due_at = due_at
         self.finished = trio.Event()
+        self.effect: Effect | None = None
 
 
 def utc_now() -> datetime:
-    """The wall clock, which pending orders keep to over a restart."""
+    """The wall clock, which orders keep to over a restart."""
     return datetime.now(UTC)
 
 
 class Desk:
     """Takes orders into the ledger. Work goes on in `nursery` when its caller has left, as it would.
 
-    `on_settled` hears of each pending order that gets its outcome: the place for callbacks. It is
-    called when the outcome is recorded, which today is when somebody asks.
+    `courier` carries the callbacks; without one there are none, and none are owed later.
     """
 
     def __init__(
@@ -72,14 +66,23 @@ class Desk:
         habits: Habits,
         nursery: trio.Nursery,
         now: Callable[[], datetime] = utc_now,
-        on_settled: Callable[[Effect], None] | None = None,
+        courier: Courier | None = None,
     ) -> None:
         self._ledger = ledger
         self._habits = habits
         self._nursery = nursery
         self._now = now
-        self._on_settled = on_settled
+        self._courier = courier
         self._at_work: dict[str, Work] = {}
+        self._waiting = 0  # for their time, each in a task
+
+    def take_up(self) -> None:
+        """Go on with what another process left: orders that wait for their time, callbacks owed."""
+        for effect in self._ledger.due():
+            self._await_due(effect)
+        if self._courier is not None:
+            for effect in self._ledger.owed():
+                self._courier.carry(effect)
 
     async def submit(self, key: str, payload: bytes, fault: Fault | None = None) -> Answer:
         """Take an order, or answer as before. Cancellation leaves the order at work."""
@@ -89,56 +92,84 @@ class Desk:
             if fault is not None and fault.name == "delay":
                 await trio.sleep(fault.seconds)
             return again
-        if len(self._at_work) >= MAX_AT_WORK:
+        if len(self._at_work) + self._waiting >= MAX_AT_WORK:
             return busy(1.0)
         wrong = what_is_wrong(key, payload)
         if wrong is not None:
-            self._ledger.record(self._refusal(key, sha256, "bad_request", wrong, retryable=False))
+            effect = refused(key, sha256, self._now(), "bad_request", wrong)
+            self._record(effect)
         else:
-            await self._take(key, sha256, fault)
-        effect = self._ledger.find(key)
-        assert effect is not None  # recorded, or voided meanwhile
+            effect = await self._take(key, sha256, fault)
+        if fault is not None and fault.name in ("pending-early", "accept-early"):
+            await self._tell_first(effect)
         return answer_of(effect)
 
     def look_up(self, key: str) -> Answer:
         """What the key came to; 404 for a key that the POS does not have."""
         effect = self._find(key)
-        if effect is None:
-            if key not in self._at_work:
-                return NOT_FOUND
-            return Answer(200, _as_found(key, "pending", None, None, None))
-        return Answer(
-            200, _as_found(key, effect.kind, effect.reference, effect.code, effect.message)
-        )
+        if effect is not None:
+            return found(effect)
+        return found_at_work(key) if key in self._at_work else NOT_FOUND
 
     def void(self, key: str) -> Answer:
-        """Take the order back, or keep one from ever being taken. Idempotent."""
+        """Take the order back, or keep one from ever being taken. Idempotent.
+
+        An order that waits for its time comes to nothing else then. A callback about what had happened
+        before is told all the same.
+        """
         effect = self._find(key)
-        if effect is None:
-            work = self._at_work.get(key)
-            sha256 = "" if work is None else work.sha256
-            self._ledger.record(Effect(key=key, sha256=sha256, at=self._now(), kind="voided"))
-        elif effect.kind != "voided":
-            self._ledger.record(replace(effect, kind="voided", settles=True, at=self._now()))
+        work = self._at_work.get(key)
+        had = effect if effect is not None else work
+        sha256 = "" if had is None else had.sha256
+        if effect is not None and effect.kind == "voided":
+            self._ledger.note(Note(key=key, sha256=sha256, at=self._now(), kind="duplicate"))
         else:
-            self._ledger.note(Note(key=key, sha256=effect.sha256, at=self._now(), kind="duplicate"))
+            self._record(voided(key, sha256, effect, self._now()))
         return Answer(200, {"status": "voided"})
 
     def _find(self, key: str) -> Effect | None:
-        """The key's effect; a pending one whose time has come is settled first."""
+        """The key's effect; one whose time has come is settled first."""
         effect = self._ledger.find(key)
         now = self._now()
-        if effect is None or effect.kind != "pending":
+        if effect is None or effect.due_at is None or now < effect.due_at:
             return effect
-        if effect.due_at is None or now < effect.due_at:
-            return effect
-        settled = replace(effect, kind=effect.becomes, settles=True, at=now, due_at=None)
-        if settled.kind == "rejected":
-            settled = replace(settled, code="kitchen", message="The kitchen has refused the order")
-        self._ledger.record(settled)
-        if self._on_settled is not None:
-            self._on_settled(settled)
-        return settled
+        self._record(settled(effect, now))
+        return self._ledger.find(key)
+
+    def _record(self, effect: Effect) -> None:
+        if self._courier is None and effect.due_at is None:
+            effect = replace(effect, callbacks=0)
+        self._ledger.record(effect)
+        if effect.due_at is not None:
+            self._await_due(effect)
+        elif self._courier is not None and effect.callbacks:
+            self._courier.carry(effect)
+
+    def _await_due(self, effect: Effect) -> None:
+        self._waiting += 1
+        self._nursery.start_soon(self._settle_in_time, effect)
+
+    async def _settle_in_time(self, effect: Effect) -> None:
+        try:
+            await self._until_due(effect)
+        finally:
+            self._waiting -= 1
+        self._find(effect.key)  # unless somebody asked first, or it was voided
+
+    async def _until_due(self, effect: Effect) -> None:
+        """Until the wall clock says so, which may be set while this sleeps."""
+        while effect.due_at is not None and (now := self._now()) < effect.due_at:  # noqa: ASYNC110
+            await trio.sleep((effect.due_at - now).total_seconds())
+
+    async def _tell_first(self, effect: Effect) -> None:
+        """Until the callback about what `effect` comes to is answered, or the patience has ended."""
+        if self._courier is None:
+            return
+        await self._until_due(effect)
+        last = self._find(effect.key)
+        assert last is not None
+        with trio.move_on_after(EARLY_PATIENCE_SECONDS):
+            await self._courier.until_told(last)
 
     def _answer_again(self, key: str, sha256: str) -> Answer | None:
         """The answer for a key that is known or at work; None for a new one."""
@@ -156,58 +187,29 @@ class Desk:
         if effect is not None:
             return answer_of(effect)
         assert work is not None
-        return _pending(None, work.due_at)
+        return pending(None, work.due_at)
 
-    async def _take(self, key: str, sha256: str, fault: Fault | None) -> None:
+    async def _take(self, key: str, sha256: str, fault: Fault | None) -> Effect:
+        """The order's first effect, which is what its caller is told, or the void that came before it."""
         seconds = self._habits.delay_seconds
         if fault is not None and fault.name == "delay":
             seconds = fault.seconds
         work = self._at_work[key] = Work(sha256, self._now() + timedelta(seconds=seconds))
         self._nursery.start_soon(self._work, key, work, seconds, fault)
         await work.finished.wait()
+        assert work.effect is not None
+        return work.effect
 
     async def _work(self, key: str, work: Work, seconds: float, fault: Fault | None) -> None:
         try:
             await trio.sleep(seconds)
-            if self._ledger.find(key) is None:  # else it was voided meanwhile
-                self._ledger.record(self._decide(key, work.sha256, fault))
+            work.effect = self._ledger.find(key)
+            if work.effect is None:  # else it was voided meanwhile
+                work.effect = decide(key, work.sha256, self._habits, fault, self._now())
+                self._record(work.effect)
         finally:
             del self._at_work[key]
         work.finished.set()
-
-    def _decide(self, key: str, sha256: str, fault: Fault | None) -> Effect:
-        now = self._now()
-        name = "" if fault is None else fault.name
-        if name == "reject":
-            return self._refusal(key, sha256, "sold_out", "Not today", retryable=False)
-        reference = f"POS-{key}"
-        if fault is not None and name in ("pending", "pending-reject"):
-            return Effect(
-                key=key,
-                sha256=sha256,
-                at=now,
-                kind="pending",
-                reference=reference,
-                due_at=now + timedelta(seconds=fault.seconds),
-                becomes="accepted" if name == "pending" else "rejected",
-            )
-        if name != "key-reused" and not self._habits.accepts(key):
-            unavailable = "POS system unavailable"
-            return self._refusal(key, sha256, "unavailable", unavailable, retryable=True)
-        return Effect(key=key, sha256=sha256, at=now, kind="accepted", reference=reference)
-
-    def _refusal(
-        self, key: str, sha256: str, code: str, message: str, *, retryable: bool
-    ) -> Effect:
-        return Effect(
-            key=key,
-            sha256=sha256,
-            at=self._now(),
-            kind="rejected",
-            code=code,
-            message=message,
-            retryable=retryable,
-        )
 
 
 def what_is_wrong(key: str, payload: bytes) -> str | None:
@@ -224,46 +226,3 @@ def what_is_wrong(key: str, payload: bytes) -> str | None:
 
 
 _read_body = msgspec.json.Decoder(PosBody).decode
-
-
-def answer_of(effect: Effect) -> Answer:
-    """What a submit of the key is told."""
-    if effect.kind == "accepted":
-        return Answer(200, {"status": "accepted", "pos_reference": effect.reference})
-    if effect.kind == "pending":
-        return _pending(effect.reference, effect.due_at)
-    if effect.kind == "voided":
-        return refusal(409, "voided", "The order was voided")
-    status = 400 if effect.code == "bad_request" else 422
-    return refusal(status, effect.code or "", effect.message or "", retryable=effect.retryable)
-
-
-def refusal(status: int, code: str, message: str, *, retryable: bool = False) -> Answer:
-    """A rejection as the contract writes it."""
-    body = {"status": "rejected", "code": code, "message": message, "retryable": retryable}
-    return Answer(status, {**body})
-
-
-def busy(seconds: float) -> Answer:
-    """429: not taken, ask again."""
-    return Answer(429, {"status": "busy"}, seconds)
-
-
-def _pending(reference: str | None, due_at: datetime | None) -> Answer:
-    return Answer(202, {"status": "pending", "pos_reference": reference, "expected_by": due_at})
-
-
-def _as_found(
-    key: str, status: str, reference: str | None, code: str | None, message: str | None
-) -> dict[str, object]:
-    return {
-        "order_id": key,
-        "status": status,
-        "pos_reference": reference,
-        "code": code,
-        "message": message,
-    }
-
-
-NOT_FOUND = Answer(404, {"status": "not_found"})
-KEY_REUSED = refusal(422, "key_reused", "This key was used with another body")

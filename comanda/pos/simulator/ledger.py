@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from .entries import Effect, Line, Note
+from .entries import Books, Callback, Effect, Line, Note
 
 MAX_LEDGER_BYTES = 1 << 30
 """A larger file is refused at the start, which reads it whole: some three million orders."""
@@ -53,7 +53,7 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         """Open or make the file, cut a torn last line. Raises `LedgerUnusable`."""
         self.path = path
-        self._orders: dict[str, Effect] = {}
+        self._books = Books()
         self._broken = False
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
@@ -82,9 +82,7 @@ class Ledger:
             raise LedgerUnusable(
                 f"the ledger {self.path} cannot be written: {error.strerror}"
             ) from error
-        for line in lines:
-            if isinstance(line, Effect):
-                self._orders[line.key] = line
+        self._books = Books(lines)
 
     def close(self) -> None:
         """Close the file, which lets another process own it. What was recorded is on disk already."""
@@ -92,21 +90,30 @@ class Ledger:
 
     def find(self, key: str) -> Effect | None:
         """The newest effect of a key, which is what it came to; None where there is none."""
-        return self._orders.get(key)
+        return self._books.outcomes.get(key)
+
+    def due(self) -> list[Effect]:
+        """The newest effects of those keys that will come to something else at their time."""
+        return [effect for effect in self._books.outcomes.values() if effect.due_at is not None]
+
+    def owed(self) -> list[Effect]:
+        """The effects whose callbacks are not delivered; `callbacks` is how many are left."""
+        return list(self._books.owed.values())
 
     def record(self, effect: Effect) -> None:
         """Write an effect; on disk when this returns. Raises `LedgerUnusable`, and then for ever.
 
         A first effect for a key that has one, or a settling one for a key that has none, is a bug.
         """
-        if effect.settles != (effect.key in self._orders):
+        if effect.settles != (effect.key in self._books.outcomes):
             raise AssertionError(f"{effect.key} would have two effects, or settle none")
         self._append(effect, sync=True)
-        self._orders[effect.key] = effect
+        self._books.add(effect)
 
-    def note(self, note: Note) -> None:
-        """Write that a call had no effect. A kill keeps it, a power cut may not: nothing hangs on it."""
-        self._append(note, sync=False)
+    def note(self, line: Note | Callback) -> None:
+        """Write what is no effect. A kill keeps it, a power cut may not: a callback is then repeated."""
+        self._append(line, sync=False)
+        self._books.add(line)
 
     def _append(self, line: Line, *, sync: bool) -> None:
         if self._broken:

@@ -221,7 +221,13 @@ class ATable:
 
     def answers(self, outcome: PosOutcome, order_id: str | None = None) -> Decision:
         """The POS answers, for the order that holds the lock where none is named."""
-        return self.hears(CallAnswered(order_id or self.order.order_id, outcome))
+        pending, in_doubt = self.session.pending, self.session.in_doubt
+        if order_id is not None and order_id in in_doubt:
+            order = in_doubt[order_id]
+        else:
+            assert pending is not None
+            order = pending
+        return self.hears(CallAnswered(order_id or order.order_id, order.attempt, outcome))
 
     def lock_ends(self) -> Decision:
         """The lock limit passes and the sweep says so."""

@@ -3,6 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from comanda.actors.domain.changes import AttemptStarted, Changes, LineMove, Member, Remembered
+from comanda.actors.domain.incident import Incident, VoidWanted
 
 from .helpers import NOW, ATable
 
@@ -26,6 +27,10 @@ KINDS: dict[str, Callable[[Changes], object]] = {
     "members": lambda changes: changes.members.append(Member("member_1", "Ana", NOW)),
     "orders": an_order,
     "attempts": lambda changes: changes.attempts.append(AttemptStarted("ORD-7-42", 1, NOW)),
+    "incidents": lambda changes: changes.incidents.append(
+        Incident("ORD-7-42", "key_reused", 7, NOW, "another body")
+    ),
+    "voids": lambda changes: changes.voids.append(VoidWanted("ORD-7-42", NOW, "cancelled")),
     "requests": lambda changes: changes.requests.append(Remembered("m", "r", 0, b"", 1)),
 }
 

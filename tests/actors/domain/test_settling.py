@@ -4,7 +4,13 @@ from datetime import timedelta
 import pytest
 
 from comanda.actors.domain.changes import AttemptEnded, AttemptStarted, LineMove
-from comanda.actors.domain.inputs import CallAnswered, CallStarting, Interrupted, LockEnded
+from comanda.actors.domain.inputs import (
+    CallAnswered,
+    CallStarting,
+    Interrupted,
+    LockEnded,
+    OutcomeHeard,
+)
 from comanda.actors.domain.messages import (
     CartUnlocked,
     CartUpdated,
@@ -145,11 +151,16 @@ def test_nobody_calls_the_pos_for_an_order_that_is_no_longer_in_flight(
 
 
 @pytest.mark.parametrize(
-    "said", [CallStarting("ORD-7-1"), CallAnswered("ORD-7-1", ACCEPTED), LockEnded("ORD-7-1")]
+    "said",
+    [
+        CallStarting("ORD-7-1"),
+        OutcomeHeard("ORD-7-1", ACCEPTED, "callback evt_1"),
+        LockEnded("ORD-7-1"),
+    ],
 )
 @pytest.mark.parametrize("made", [ATable, prepared, sent, unknown, with_staff])
 def test_what_concerns_another_order_changes_nothing(
-    made: Callable[[], ATable], said: CallStarting | CallAnswered | LockEnded
+    made: Callable[[], ATable], said: CallStarting | OutcomeHeard | LockEnded
 ) -> None:
     table = made()
     table.passes(600)
@@ -324,21 +335,22 @@ def test_an_answer_to_a_call_that_was_not_made_is_not_heard(outcome: PosOutcome)
     assert table.session is before
     assert decision.reply is None
     assert not decision.events
-    assert not decision.changes
+    assert not decision.changes.orders
 
 
 @pytest.mark.parametrize("outcome", EVERY_OUTCOME)
 @pytest.mark.parametrize("made", [confirmed, rejected])
-def test_an_order_has_one_outcome_and_later_answers_change_nothing(
+def test_an_order_has_one_outcome_and_of_later_answers_only_the_calls_end_is_kept(
     made: Callable[[], ATable], outcome: PosOutcome
 ) -> None:
     table = made()
     before = table.session
-    decision = table.answers(outcome, "ORD-7-42")
+    decision = table.hears(CallAnswered("ORD-7-42", 1, outcome))
     assert table.session is before
     assert decision.reply is None
     assert not decision.events
-    assert not decision.changes
+    assert decision.changes.attempts == [AttemptEnded("ORD-7-42", 1, table.now, outcome)]
+    assert not decision.changes.orders
 
 
 # --- A new activation takes over ------------------------------------------------------------------

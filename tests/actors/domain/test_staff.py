@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 
 from comanda.actors.domain.changes import LineMove
-from comanda.actors.domain.inputs import StaffResolved
+from comanda.actors.domain.inputs import CallAnswered, StaffResolved
 from comanda.actors.domain.messages import OrderConfirmed, OrderFailed
 from comanda.actors.domain.order import Accepted, Order, Pending, Unknown
 from comanda.actors.domain.settling import REJECTED_BY_STAFF
@@ -189,7 +189,7 @@ def test_an_answer_that_comes_after_the_staffs_decision_changes_nothing() -> Non
     table = with_staff()
     table.hears(said("rejected"))
     before = table.session
-    decision = table.answers(Accepted("K-1"), "ORD-7-42")
+    decision = table.hears(CallAnswered("ORD-7-42", 1, Accepted("K-1")))
     assert table.session is before
     assert not decision.events
-    assert not decision.changes
+    assert not decision.changes.orders

@@ -25,6 +25,7 @@ from comanda.actors.domain.inputs import (
     Input,
     Interrupted,
     LockEnded,
+    OutcomeHeard,
     Refusal,
     StaffResolved,
 )
@@ -118,6 +119,14 @@ class Table(RuleBasedStateMachine):
 
     # --- One input, and what must hold of every decision ------------------------------------------
 
+    def attempt_of(self, order_id: str) -> int:
+        """The number of the order's last call; 1 where it is not one of those that are unsettled."""
+        session = self.table.session
+        order = session.pending
+        if order is None or order.order_id != order_id:
+            order = session.in_doubt.get(order_id)
+        return 1 if order is None else max(order.attempt, 1)
+
     def hear(self, said: Input) -> None:
         before = self.table.session
         look = self.a_look()
@@ -134,8 +143,8 @@ class Table(RuleBasedStateMachine):
         after = outcome.session
         assert after.seq == before.seq + len(outcome.events)
         assert [event.seq for event in outcome.events] == [*range(before.seq + 1, after.seq + 1)]
-        if after is before:
-            assert not outcome.changes
+        if after is before and not isinstance(said, CallAnswered):
+            assert not outcome.changes  # a call's end is kept, whoever has settled its order
         if before.pending is not None and isinstance(said, ByMember | FollowMenu | Admit):
             assert after.lines == before.lines
             assert after.pending == before.pending
@@ -198,6 +207,8 @@ class Table(RuleBasedStateMachine):
                 self.settled[event.order_id] += 1
                 assert event.order_id in outcome.changes.orders
         for attempt in outcome.changes.attempts:
+            if isinstance(attempt, AttemptEnded) and attempt.order_id not in outcome.changes.orders:
+                continue  # of an order that was settled before its call ended
             order = outcome.changes.orders[attempt.order_id]
             assert isinstance(attempt, AttemptStarted | AttemptEnded)
             assert 1 <= attempt.attempt == order.attempt
@@ -283,7 +294,8 @@ class Table(RuleBasedStateMachine):
     @precondition(lambda self: self.table.session.pending is not None)
     @rule(outcome=outcomes)
     def the_call_is_answered(self, outcome: PosOutcome) -> None:
-        self.hear(CallAnswered(self.table.order.order_id, outcome))
+        order = self.table.order
+        self.hear(CallAnswered(order.order_id, max(order.attempt, 1), outcome))
 
     @precondition(lambda self: self.table.session.pending is not None)
     @rule()
@@ -297,12 +309,18 @@ class Table(RuleBasedStateMachine):
     def a_whole_call(self, outcome: PosOutcome) -> None:
         order_id = self.table.order.order_id
         self.hear(CallStarting(order_id))
-        self.hear(CallAnswered(order_id, outcome))
+        self.hear(CallAnswered(order_id, self.attempt_of(order_id), outcome))
 
     @precondition(lambda self: self.table.session.in_doubt)
     @rule(outcome=outcomes)
     def an_answer_comes_after_the_lock(self, outcome: PosOutcome) -> None:
-        self.hear(CallAnswered(next(iter(self.table.session.in_doubt)), outcome))
+        order_id = next(iter(self.table.session.in_doubt))
+        self.hear(CallAnswered(order_id, self.attempt_of(order_id), outcome))
+
+    @rule(data=st.data(), outcome=outcomes)
+    def the_pos_says_something_unasked(self, data: st.DataObject, outcome: PosOutcome) -> None:
+        order_id = data.draw(st.sampled_from([*self.order_ids, "ORD-7-1"]))
+        self.hear(OutcomeHeard(order_id, outcome, "callback evt_1"))
 
     @precondition(lambda self: self.table.session.in_doubt)
     @rule(outcome=decided, reference=st.none() | st.just("A-1"))
@@ -340,7 +358,7 @@ class Table(RuleBasedStateMachine):
     ) -> None:
         order_id = data.draw(st.sampled_from([*self.order_ids, "ORD-7-1"]))
         if about is CallAnswered:
-            self.hear(CallAnswered(order_id, outcome))
+            self.hear(CallAnswered(order_id, self.attempt_of(order_id), outcome))
         elif about is LockEnded:
             self.hear(LockEnded(order_id))
         else:

@@ -10,10 +10,11 @@ import msgspec
 import trio
 
 from comanda.http.worker import bind
-from comanda.pos.simulator.desk import Habits
+from comanda.pos.simulator.courier import CallbackSettings
 from comanda.pos.simulator.entries import Line, Summary, summarize
 from comanda.pos.simulator.faults import parse_rates
 from comanda.pos.simulator.ledger import read_ledger
+from comanda.pos.simulator.outcomes import Habits
 from comanda.pos.simulator.server import SimulatorSettings, run_simulator
 
 PATIENCE_SECONDS = 30
@@ -83,6 +84,11 @@ class Caller:
         """The key's lines in the ledger, by their kinds."""
         return [line.kind for line in self.lines() if line.key == key]
 
+    async def until(self, key: str, *kinds: str) -> None:
+        """Until the key's lines in the ledger begin with these kinds. The POS is not asked meanwhile."""
+        while self.kinds(key)[: len(kinds)] != list(kinds):  # noqa: ASYNC110  # a file tells nobody
+            await trio.sleep(0.01)
+
     def summary(self) -> Summary:
         return summarize(self.lines())
 
@@ -99,14 +105,17 @@ async def calling(url: str, ledger: Path, **options: Any) -> AsyncIterator[Calle
 
 @asynccontextmanager
 async def a_simulator(
-    ledger: Path, habits: Habits = AT_ONCE, token: str | None = None, **rates: float
+    ledger: Path,
+    habits: Habits = AT_ONCE,
+    token: str | None = None,
+    callbacks: CallbackSettings | None = None,
+    **rates: float,
 ) -> AsyncIterator[Caller]:
     """A simulator until the block's end, which is a graceful one."""
     sockets = bind("127.0.0.1", 0)
     url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
-    settings = SimulatorSettings(
-        ledger, habits, parse_rates({name.replace("_", "-"): r for name, r in rates.items()}), token
-    )
+    faults = parse_rates({name.replace("_", "-"): rate for name, rate in rates.items()})
+    settings = SimulatorSettings(ledger, habits, faults, token, callbacks)
     shutdown = trio.Event()
     with trio.fail_after(PATIENCE_SECONDS):
         async with trio.open_nursery() as nursery:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 import trio
 
-from comanda.pos.simulator.desk import Habits
+from comanda.pos.simulator.outcomes import Habits
 
 from .helpers import a_simulator, an_order
 

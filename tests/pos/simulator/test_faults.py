@@ -8,7 +8,7 @@ import msgspec
 import pytest
 import trio
 
-from comanda.pos.simulator.desk import Habits
+from comanda.pos.simulator.outcomes import Habits
 
 from .helpers import Caller, a_simulator, an_order, an_unanswered
 

@@ -6,10 +6,7 @@ import pty
 import re
 import signal
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -21,60 +18,7 @@ from comanda.pos.simulator.entries import Effect, summarize
 from comanda.pos.simulator.ledger import Ledger, read_ledger
 
 from .helpers import PATIENCE_SECONDS, an_order, calling
-
-COMANDA = [sys.executable, "-m", "comanda"]
-
-
-@dataclass
-class Process:
-    """`comanda pos`, which takes calls."""
-
-    process: subprocess.Popen[str]
-    url: str
-    errors: Path
-
-    def end(self, number: signal.Signals) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(PATIENCE_SECONDS)
-
-
-@contextmanager
-def a_process(folder: Path, *options: str) -> Iterator[Process]:
-    errors = folder / "errors"
-    command = [*COMANDA, "pos", "--port", "0", "--ledger", str(folder / "ledger.jsonl")]
-    with (
-        errors.open("w") as stderr,
-        subprocess.Popen(
-            [*command, *options], stdout=subprocess.PIPE, stderr=stderr, encoding="utf-8"
-        ) as process,
-    ):
-        try:
-            assert process.stdout is not None
-            first = process.stdout.readline()
-            told = re.fullmatch(r"The POS takes calls at (http://127\.0\.0\.1:\d+)\n", first)
-            assert told is not None, (first, errors.read_text())
-            yield Process(process, told[1], errors)
-        finally:
-            process.kill()
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMANDA, "pos", *arguments],
-        capture_output=True,
-        encoding="utf-8",
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
-
-
-def one_sentence(done: subprocess.CompletedProcess[str]) -> str:
-    """The command ended with code 2 and one line on standard error."""
-    assert done.returncode == 2, done
-    assert done.stdout == ""
-    [line] = done.stderr.strip().splitlines()
-    assert line.startswith("comanda: ")
-    return line
+from .process import COMANDA, a_process, one_sentence, run
 
 
 # httpx leaves its body's generator behind when the peer dies while it sends.
@@ -226,14 +170,16 @@ def test_a_pipe_gets_a_line_for_each_line_and_a_summary(tmp_path: Path) -> None:
     ledger.write_text(PENDING + SETTLED + DUPLICATE)
     done = run("ledger", str(ledger))
     assert (done.returncode, done.stderr) == (0, "")
-    first, second, third, summary = done.stdout.splitlines()
+    first, second, third, summary, *named = done.stdout.splitlines()
     at = "2024-01-15 10:30:00.000"
     assert first.split("\t") == [at, "ORD-7-1", "pending", "yes", "abababababab", "POS-1"]
     assert second.split("\t")[2:4] == ["accepted", "settles"]
     assert third.split("\t")[2:] == ["duplicate", "no", "abababababab", "-"]
     assert summary == (
-        "keys 1, effects 1, duplicates 1, keys reused 0, keys with more than one effect 0"
+        "keys 1, effects 1, cooked 1, duplicates 1, keys reused 0, "
+        "callbacks delivered 0, given up 0, owed 0"
     )
+    assert named == ["keys that were contradicted 0", "keys with more than one effect 0"]
 
 
 def test_a_doubled_key_is_named_and_ends_the_command_with_code_1(tmp_path: Path) -> None:

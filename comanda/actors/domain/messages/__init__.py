@@ -5,6 +5,7 @@ major unit, times are aware UTC datetimes.
 """
 
 from .bodies import (
+    CallbackBody,
     ClientSettings,
     JoinAnswer,
     JoinBody,
@@ -15,6 +16,7 @@ from .bodies import (
     OrderList,
     ResolveBody,
     RestaurantInfo,
+    StaffOrderList,
     TableAnswer,
     TableInfo,
 )
@@ -55,6 +57,7 @@ from .events import (
 from .shapes import (
     CartItem,
     CartSnapshot,
+    IncidentRecord,
     JoinedMember,
     LastOrder,
     OrderInDoubt,
@@ -62,6 +65,7 @@ from .shapes import (
     OrderRecord,
     PendingOrder,
     PresentMember,
+    StaffOrder,
 )
 from .vocabulary import (
     MAX_INSTRUCTIONS_CHARACTERS,
@@ -74,6 +78,7 @@ from .vocabulary import (
     MAX_REFERENCE_CHARACTERS,
     MAX_SENTENCE_CHARACTERS,
     ErrorCode,
+    IncidentKind,
     Instructions,
     LineState,
     MemberName,
@@ -102,6 +107,7 @@ __all__ = [
     "Ack",
     "AddItem",
     "BadMessage",
+    "CallbackBody",
     "CartCommand",
     "CartItem",
     "CartLocked",
@@ -114,6 +120,8 @@ __all__ = [
     "Error",
     "ErrorCode",
     "Event",
+    "IncidentKind",
+    "IncidentRecord",
     "Instructions",
     "Join",
     "JoinAnswer",
@@ -158,6 +166,8 @@ __all__ = [
     "SeenItem",
     "ServerClosing",
     "SessionClosed",
+    "StaffOrder",
+    "StaffOrderList",
     "Stage",
     "TableAnswer",
     "TableInfo",

@@ -1,12 +1,13 @@
 """Bodies of HTTP requests and answers, the same for the server and its clients."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from .shapes import OrderRecord
-from .vocabulary import MemberName, PosReference, Reason
+from .shapes import OrderRecord, StaffOrder
+from .vocabulary import EventId, MemberName, OrderId, PosReference, Reason
 
 
 class ClientSettings(Struct, frozen=True):
@@ -107,6 +108,13 @@ class OrderList(Struct, frozen=True):
     next: str | None = None
 
 
+class StaffOrderList(Struct, frozen=True):
+    """A restaurant's orders for its staff, newest first, and the cursor of the next page."""
+
+    orders: tuple[StaffOrder, ...]
+    next: str | None = None
+
+
 class MenuItemPatch(Struct, frozen=True):
     """A change of an item: either member, or both."""
 
@@ -123,3 +131,20 @@ class ResolveBody(Struct, frozen=True):
     outcome: Literal["confirmed", "rejected"]
     reason: Reason
     pos_reference: PosReference | None = None
+
+
+class CallbackBody(Struct, frozen=True):
+    """What a POS says of an order unasked (the POS contract, "Callback").
+
+    The same `event_id` is the same event, however often it comes. `code` and `retryable` may go with a
+    refusal; one that does not say so is not to be tried again.
+    """
+
+    event_id: EventId
+    order_id: OrderId
+    status: Literal["accepted", "rejected"]
+    pos_reference: str | None = None
+    message: str | None = None
+    occurred_at: datetime | None = None
+    code: str | None = None
+    retryable: bool = False

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from .vocabulary import LineState, OrderStateName, ProcessingStatus, Stage
+from .vocabulary import IncidentKind, LineState, OrderStateName, ProcessingStatus, Stage
 
 
 class CartItem(Struct, frozen=True):
@@ -55,6 +55,37 @@ class OrderRecord(Struct, frozen=True):
     special_instructions: str
     pos_reference: str | None
     error: str | None
+
+
+class IncidentRecord(Struct, frozen=True):
+    """A contradiction as the staff read it; it stands while `closed_at` is null.
+
+    `message` says what it is, `detail` what the POS has said. `closed_outcome` is what the staff found
+    the order to be, `closed_by` whose staff they were.
+    """
+
+    kind: IncidentKind
+    message: str
+    detail: str
+    opened_at: datetime
+    closed_at: datetime | None
+    closed_by: str | None
+    closed_outcome: str | None
+    closed_reason: str | None
+
+
+class StaffOrder(OrderRecord, frozen=True):
+    """An order as the staff alone read it.
+
+    `decided_by` and `decided_reason` stand where the staff have settled it, `heard_by` where the POS
+    settled it otherwise than by answering a call.
+    """
+
+    settled_at: datetime | None
+    decided_by: str | None
+    decided_reason: str | None
+    heard_by: str | None
+    incidents: tuple[IncidentRecord, ...]
 
 
 class PendingOrder(Struct, frozen=True):

@@ -24,6 +24,8 @@ Instructions = Annotated[str, Meta(max_length=MAX_INSTRUCTIONS_CHARACTERS)]
 MenuItemId = Annotated[int, Meta(ge=0, le=2**53)]
 MemberName = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_CHARACTERS)]
 Total = Annotated[float, Meta(ge=0)]
+EventId = Annotated[str, Meta(min_length=1, max_length=200)]
+OrderId = Annotated[str, Meta(min_length=1, max_length=64)]
 Reason = Annotated[str, Meta(min_length=1, max_length=MAX_REASON_CHARACTERS)]
 PosReference = Annotated[str, Meta(min_length=1, max_length=MAX_REFERENCE_CHARACTERS)]
 
@@ -31,6 +33,10 @@ LineState = Literal["pending", "locked", "ordered"]
 Stage = Literal["sent", "unknown", "pending", "needs_staff"]
 ProcessingStatus = Literal["idle", "processing", "confirmed", "failed"]
 OrderStateName = Literal["prepared", "sent", "unknown", "needs_staff", "confirmed", "rejected"]
+IncidentKind = Literal[
+    "accepted_after_rejected", "refused_after_confirmed", "void_unanswered", "key_reused"
+]
+"""How a POS can contradict what a table was told, or leave the staff without an answer."""
 ErrorCode = Literal[
     "bad_message",
     "cart_locked",

@@ -1,0 +1,56 @@
+"""Looking again and again, and errands side by side: of these is made what the house does unasked."""
+
+import logging
+from collections.abc import Awaitable, Callable, Hashable
+
+import trio
+
+from comanda.runtime import RuntimeRefusal
+
+from .ports import NoSuchSession, StorageUnavailable
+
+log = logging.getLogger(__name__)
+
+
+class Rounds:
+    """Rounds and errands in one nursery, which bounds their lives.
+
+    At most `most` errands run at once, and of each name one: no errand holds up another, and what finds
+    no place is found again by the next round.
+    """
+
+    def __init__(self, nursery: trio.Nursery, most: int) -> None:
+        self._nursery = nursery
+        self._most = most
+        self._under_way: set[Hashable] = set()
+
+    def every(self, seconds: float, look: Callable[[], Awaitable[None]]) -> None:
+        """Look now, and then each time so many seconds after the last look has ended."""
+        self._nursery.start_soon(self._look_again, seconds, look)
+
+    def send(self, name: Hashable, errand: Callable[[], Awaitable[None]]) -> None:
+        """Run an errand by the side, unless the same is under way already or too many are."""
+        if name not in self._under_way and len(self._under_way) < self._most:
+            self._under_way.add(name)
+            self._nursery.start_soon(self._run, name, errand)
+
+    async def _look_again(self, seconds: float, look: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await look()
+            except StorageUnavailable:
+                log.warning("storage did not answer to a sweep; it will look again")
+            except Exception:
+                # A sweep that ends would leave locks without a watch: worse than one more try.
+                log.exception("a sweep failed; it will look again")
+            await trio.sleep(seconds)
+
+    async def _run(self, name: Hashable, errand: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await errand()
+        except (RuntimeRefusal, NoSuchSession, StorageUnavailable) as error:
+            log.warning("%s was not done, it will be tried again: %s", name, error)
+        except Exception:
+            log.exception("%s failed; it will be tried again", name)
+        finally:
+            self._under_way.discard(name)

@@ -1,0 +1,49 @@
+// Asked once on a phone and remembered; and what is shown when there is no table to sit at.
+
+import { Receipt } from "./icons.js";
+import { Sheet } from "./Sheet.js";
+import { button, label } from "./wording.js";
+import { html, useEffect, useRef } from "./view.js";
+
+const LONGEST_NAME = 40; // the server's bound
+
+export function NameSheet({ table, connection, isOpen }) {
+  const field = useRef(null);
+  const isJoining = table.phase === "joining";
+  useEffect(() => {
+    if (isOpen && !isJoining) field.current.focus({ preventScroll: true });
+  }, [isOpen, isJoining]);
+  const onSubmit = (event) => {
+    event.preventDefault();
+    const name = field.current.value.trim();
+    if (name) connection.join(name);
+    else field.current.focus();
+  };
+  const title = table.restaurant ? label.welcomeAt(table.restaurant.name) : label.welcome;
+  return html`
+    <${Sheet} name="name" title=${title} isOpen=${isOpen} onClose=${null}>
+      <form onSubmit=${onSubmit}>
+        <p class="soft">${label.nameWhy}</p>
+        <label class="field">
+          <span>${label.name}</span>
+          <input ref=${field} name="name" required maxlength=${LONGEST_NAME} autocomplete="given-name"
+            autocapitalize="words" enterkeyhint="go" defaultValue=${table.rememberedName} disabled=${isJoining} />
+        </label>
+        <p class="field">
+          <button class="wide green" type="submit" disabled=${isJoining}>${isJoining ? button.joining : button.join}</button>
+        </p>
+      </form>
+    <//>`;
+}
+
+/** Instead of the menu: no such table, or the party has left. */
+export function Elsewhere({ table, onSitDown }) {
+  const isClosed = table.phase === "closed";
+  return html`
+    <main class="empty elsewhere">
+      <${Receipt} />
+      <h1>${isClosed ? label.closed : label.noTable}</h1>
+      <p class="soft">${isClosed ? label.closedWhy : label.noTableWhy}</p>
+      ${isClosed && html`<p class="field"><button class="wide green" type="button" onClick=${onSitDown}>${button.joinAgain}</button></p>`}
+    </main>`;
+}

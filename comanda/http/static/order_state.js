@@ -1,0 +1,46 @@
+// What the table's state means for the button and the message under the cart. Pure.
+
+import { button, label, state as words } from "./wording.js";
+
+/** Whose order locks the cart, by name. */
+export const locker = (table) => table.lockedByName || label.someone;
+
+/** The four states of specification 8.1. `does` is what a tap does: "order" or nothing. */
+export function buttonOf(table) {
+  if (table.lockedByOthers) return { text: button.byOther(locker(table)), colour: "gray", does: null };
+  if (table.cartLocked) return { text: button.pending, colour: "gray", does: null };
+  const can = table.items.length > 0 && table.items.every((line) => line.available);
+  if (mayRetry(table)) return { text: button.retry, colour: "orange", does: can ? "order" : null };
+  return { text: button.place, colour: can ? "green" : "gray", does: can ? "order" : null };
+}
+
+const hasFailed = (table) => table.lastOrder?.status === "failed" && table.orderProcessingStatus === "failed";
+const mayRetry = (table) => hasFailed(table) && table.lastOrder.allow_retry;
+
+/** The sentence about the order, null where there is nothing to say. `action`: "ask", "stop" or null. */
+export function messageOf(table) {
+  if (table.cartLocked) return lockedMessage(table);
+  if (!hasFailed(table)) return null;
+  const { error } = table.lastOrder;
+  if (!mayRetry(table)) return say("bad", words.failedForGood(error));
+  return say("bad", words.failed(error), table.retry === null ? null : "stop");
+}
+
+function lockedMessage(table) {
+  const stage = table.pendingOrder?.stage;
+  const mine = !table.lockedByOthers;
+  if (mine && table.orderTimedOut) return say("bad", words.timedOut, "ask");
+  const whose = mine ? "" : `${words.lockedBy(locker(table))}. `;
+  if (stage === "unknown") return say("bad", `${whose}${words.unknown}`, "ask");
+  if (stage === "pending") return say("calm", `${whose}${words.accepted}`);
+  return say("calm", mine ? words.processing : words.lockedBy(locker(table)));
+}
+
+const say = (tone, text, action = null) => ({ tone, text, action });
+
+/** What the bar at the bottom says about the order: the cart's own label where there is nothing. */
+export function barOf(table) {
+  if (table.cartLocked) return { text: button.cartPending, colour: "gray" };
+  if (hasFailed(table)) return { text: button.cartFailed, colour: mayRetry(table) ? "orange" : "quiet" };
+  return { text: button.cart, colour: table.items.length > 0 ? "green" : "quiet" };
+}

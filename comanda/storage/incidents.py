@@ -1,0 +1,162 @@
+"""Settled orders against what the POS says of them: incidents, and orders to be taken back.
+
+An order's outcome is final, so none of this needs the session's actor or its fence: what is compared
+cannot change meanwhile.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Select, and_, func, select, text, update
+
+from comanda.actors.domain.incident import (
+    Incident,
+    VoidWanted,
+    contradiction,
+    in_words,
+)
+from comanda.actors.domain.inputs import StaffResolved
+from comanda.actors.domain.order import UNSETTLED as UNSETTLED_STATES
+from comanda.actors.domain.order import Order, PosOutcome
+from comanda.actors.ports import Standing, VoidDue, Weighed
+
+from . import bulk
+from .rows import INCIDENT_OPENED, incident_row, micros, order_of
+from .tables import STANDING, UNSETTLED, VOID_DUE, incidents, order_journal, voids
+
+_standing = text(STANDING)
+_void_due = text(VOID_DUE)
+_needs_staff = and_(text(UNSETTLED), order_journal.c.state == "needs_staff")
+
+add_incidents = bulk.insert(incidents, INCIDENT_OPENED, "ON CONFLICT (order_id, kind) DO NOTHING")
+add_voids = bulk.insert(
+    voids,
+    ("order_id", "wanted_at", "why", "tries", "next_at"),
+    "ON CONFLICT (order_id) DO NOTHING",
+)
+
+
+def void_row(wanted: VoidWanted) -> tuple[object, ...]:
+    """The row of an order to be taken back at once."""
+    return (wanted.order_id, micros(wanted.at), wanted.why, 0, micros(wanted.at))
+
+
+def weigh(
+    connection: Connection, order_id: str, outcome: PosOutcome, now: datetime
+) -> Weighed | None:
+    """Compare an answer with a settled order, and put what contradicts it on record."""
+    row = connection.execute(
+        select(order_journal).where(order_journal.c.order_id == order_id)
+    ).first()
+    if row is None:
+        return None
+    order = order_of(row)
+    if order.state in UNSETTLED_STATES:
+        return Weighed(settled=False)
+    kind = None if order.key_reused else contradiction(order.state, outcome)
+    if kind is None:
+        return Weighed(settled=True)
+    known = connection.execute(
+        select(incidents.c.kind).where(incidents.c.order_id == order_id, incidents.c.kind == kind)
+    ).first()
+    if known is not None:
+        return Weighed(settled=True)
+    incident = Incident(order_id, kind, order.restaurant_id, now, in_words(outcome))
+    add_incidents.run(connection, [incident_row(incident)])
+    if kind == "accepted_after_rejected":
+        wanted = VoidWanted(order_id, now, "the table was told that it has failed")
+        add_voids.run(connection, [void_row(wanted)])
+    return Weighed(settled=True, incident=kind)
+
+
+def close_incidents(connection: Connection, said: StaffResolved, spoken_at: datetime) -> int:
+    """Close an order's standing incidents by the staff's word; how many there were.
+
+    Not one that was opened while their word was on its way, which they did not know of.
+    Nobody need take the order back any more: the staff have seen to it.
+    """
+    closed = connection.execute(
+        update(incidents)
+        .where(
+            incidents.c.order_id == said.order_id,
+            _standing,
+            incidents.c.opened_at <= micros(spoken_at),
+        )
+        .values(
+            closed_at=micros(spoken_at),
+            closed_by=said.by,
+            closed_outcome=said.outcome,
+            closed_reason=said.reason,
+        )
+        .returning(incidents.c.kind)
+    ).all()
+    if closed:
+        connection.execute(
+            update(voids).where(voids.c.order_id == said.order_id, _void_due).values(next_at=None)
+        )
+    return len(closed)
+
+
+def waiting_for_staff(connection: Connection, limit: int) -> tuple[Order, ...]:
+    """Orders in `needs_staff` of which the POS can still say something, the oldest first."""
+    rows = connection.execute(
+        select(order_journal)
+        .where(_needs_staff, ~order_journal.c.key_reused)
+        .order_by(order_journal.c.lock_ends_at)
+        .limit(limit)
+    )
+    return tuple(order_of(row) for row in rows)
+
+
+def voids_due(connection: Connection, now: datetime, limit: int) -> tuple[VoidDue, ...]:
+    """Orders that the POS is to be asked to take back now, the longest due first."""
+    rows = connection.execute(
+        select(voids.c.tries, order_journal)
+        .join(order_journal, order_journal.c.order_id == voids.c.order_id)
+        .where(_void_due, voids.c.next_at <= micros(now))
+        .order_by(voids.c.next_at)
+        .limit(limit)
+    )
+    return tuple(VoidDue(order_of(row), row.tries) for row in rows)
+
+
+def void_tried(
+    connection: Connection,
+    due: VoidDue,
+    now: datetime,
+    pause: timedelta | None,
+    opens_incident: bool,
+) -> None:
+    """Put a try to take an order back on record; `pause` until the next, None: the POS has promised."""
+    next_at = None if pause is None else micros(now + pause)
+    tried = connection.execute(
+        update(voids)
+        .where(voids.c.order_id == due.order.order_id, _void_due)
+        .values(
+            tries=due.tries + 1,
+            next_at=next_at,
+            voided_at=micros(now) if pause is None else None,
+        )
+        .returning(voids.c.order_id)
+    ).first()
+    if tried is not None and opens_incident:
+        detail = f"{due.tries + 1} voids without an answer"
+        incident = Incident(
+            due.order.order_id, "void_unanswered", due.order.restaurant_id, now, detail
+        )
+        add_incidents.run(connection, [incident_row(incident)])
+
+
+def standing(connection: Connection) -> Standing:
+    """How much waits for somebody: orders for the staff, incidents, orders to be taken back."""
+    return Standing(
+        needs_staff=_count(
+            connection,
+            select(func.count()).select_from(order_journal).where(_needs_staff),
+        ),
+        incidents=_count(connection, select(func.count()).select_from(incidents).where(_standing)),
+        voids=_count(connection, select(func.count()).select_from(voids).where(_void_due)),
+    )
+
+
+def _count(connection: Connection, query: Select[int]) -> int:
+    return connection.execute(query).scalar_one()

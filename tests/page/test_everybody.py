@@ -1,0 +1,229 @@
+"""Small screens, the keyboard alone, faint colours, slow phones: the page is for everybody."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from .chromium import Browser
+from .conftest import SeatAt, Table
+from .phone import Phone, new_phone
+
+MOST_BYTES = 60_000
+"""Of the whole page with its menu and first cart, compressed as it comes over the network."""
+
+SMALLEST_TOUCH = 44
+NO_JUMP = 0.02
+"""Cumulative layout shift; up to 0.1 counts as good."""
+
+HERE = Path(__file__).parent
+CONTRAST = (HERE / "contrast.js").read_text()
+AXE = (HERE / "vendor" / "axe.min.js").read_text()
+VIOLATIONS = """axe.run().then((found) => found.violations.map((one) =>
+  `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160))}`))"""
+
+OVERFLOWING = """
+[...document.querySelectorAll("body *")].filter((one) =>
+  one.checkVisibility({visibilityProperty: true}) && !one.closest(".sections ul, .unseen, .icon")
+  && (one.getBoundingClientRect().right > innerWidth + 0.5 || one.getBoundingClientRect().left < -0.5)
+).map((one) => one.outerHTML.slice(0, 120))
+"""
+TOO_SMALL = f"""
+[...document.querySelectorAll("button, a, input, textarea")].filter((one) =>
+  one.checkVisibility({{visibilityProperty: true}})
+  && Math.min(one.getBoundingClientRect().height, one.getBoundingClientRect().width) < {SMALLEST_TOUCH}
+).map((one) => one.outerHTML.slice(0, 120))
+"""
+
+
+async def looks_right(phone: Phone, shot: str) -> None:
+    """Nothing beyond the edge, nothing too small for a thumb or too faint to read; axe finds nothing."""
+    await phone.at_rest()
+    await phone.shot(shot)
+    assert await phone.tab.run("document.documentElement.scrollWidth <= innerWidth")
+    assert await phone.tab.run(OVERFLOWING) == []
+    assert await phone.tab.run(TOO_SMALL) == []
+    await phone.tab.run(f"{AXE};0")
+    assert await phone.tab.run(VIOLATIONS) == []
+    contrast = await phone.tab.run(CONTRAST)
+    assert contrast["faint"] == []
+    assert contrast["looked"] > 10
+
+
+@pytest.mark.parametrize(("width", "dark"), [(320, False), (390, True), (1280, False)])
+async def test_every_state_can_be_read_and_touched(
+    seat: SeatAt, table: Table, browser: Browser, width: int, dark: bool
+) -> None:
+    size = f"{width}-{'dark' if dark else 'light'}"
+    ana = await seat("Ana Maria Quintanilla de la Vega")
+    ben = await seat("Ben")
+    newcomer = await new_phone(browser)
+    await newcomer.resize(width, dark=dark)
+    await newcomer.open(table.url)
+    await newcomer.one("textbox", "Your name")
+    await looks_right(newcomer, f"name-{size}")
+    await newcomer.tab.close()
+
+    for phone in (ana, ben):
+        await phone.resize(width, dark=dark)
+    await ana.add("Bruschetta al pomodoro")
+    await ana.add("Margherita")
+    await ben.add("Lemonade")
+    await looks_right(ben, f"menu-{size}")
+    await ana.open_cart()
+    await ana.tap("button", "Add a note for Margherita")
+    await ana.one("textbox", "Note for Margherita")
+    await ana.write("Half of it without basil, the other half well done, please")
+    await looks_right(ana, f"note-{size}")
+    await ana.press("Enter")
+    await ben.open_cart()
+    await ben.sees("without basil")
+    await looks_right(ben, f"cart-{size}")
+    await ana.order("pos:reject")
+    await ana.sees("Trying again by itself in")
+    await looks_right(ana, f"failed-{size}")
+    await ana.tap("button", "Stop")
+    await ana.tab.run("document.querySelector('.cart-sheet textarea').select()")
+    await ana.fill("textbox", "Special instructions", "pos:accept ")
+    await ana.tap("button", "Retry Order")
+    await ana.sees("Order placed successfully! 🎉")
+    await looks_right(ana, f"confirmed-{size}")
+    await ana.tap("button", "My Orders")
+    await ana.sees("Ordered so far")
+    await looks_right(ana, f"orders-{size}")
+    await ana.tap("button", "Close")
+    await ben.tap("button", "Back to the menu")
+    await ben.add("Espresso")
+    await ben.open_cart()
+    await ana.open_cart()
+    await ana.order("pos:hang")
+    await ben.button(
+        "Order Being Processed by Ana Maria Quintanilla de la Vega", enabled=False, colour="gray"
+    )
+    await looks_right(ben, f"locked-{size}")
+
+
+async def test_an_order_can_be_placed_with_the_keyboard_alone(
+    browser: Browser, table: Table
+) -> None:
+    ana = await new_phone(browser)
+    await ana.open(table.url)
+    await ana.one("textbox", "Your name")
+    await ana.until("document.activeElement.name === 'name'", "the name field has the focus")
+    await ana.write("Ana")
+    await ana.press("Enter")
+    await ana.one("button", "Add Bruschetta al pomodoro")
+    await tab_to(ana, "Add Bruschetta al pomodoro")
+    await ana.press("Enter")
+    await ana.one("button", "Remove Bruschetta al pomodoro")
+    assert await ana.focused() == "One more Bruschetta al pomodoro"
+    await ana.press(" ")
+    await ana.one("button", "One Bruschetta al pomodoro less")
+    await tab_to(ana, "View cart")
+    await ana.press("Enter")
+    await ana.until("document.activeElement.innerText === 'Shared cart'", "the cart has the focus")
+    await ana.press("Escape")
+    await ana.until("document.activeElement.closest('.bar') !== null", "the bar has it back")
+    await ana.press("Enter")
+    await ana.one("dialog", "Shared cart")
+    await tab_to(ana, "TEXTAREA")
+    await ana.write("pos:accept")
+    await tab_to(ana, "Place Order")
+    assert await ana.tab.run("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    await ana.press(" ")
+    await ana.sees("Order placed successfully! 🎉")
+    await tab_to(ana, "Back to the menu")
+    await ana.press("Enter")
+    await ana.gone("dialog", "Your order")
+    await ana.until("document.activeElement.closest('.bar') !== null", "the bar has it back")
+    await ana.check_quiet()
+
+
+async def test_escape_closes_the_cart_although_the_button_under_the_focus_was_disabled(
+    seat: SeatAt,
+) -> None:
+    ana = await seat("Ana")
+    await ana.add("Margherita")
+    await ana.open_cart()
+    await ana.fill("textbox", "Special instructions", "pos:accept,pos:delay=2")
+    await tab_to(ana, "Place Order")
+    await ana.press("Enter")
+    await ana.button("Pending Confirmation...", enabled=False, colour="gray")
+    await ana.press("Escape")
+    await ana.gone("dialog", "Shared cart")
+
+
+async def test_the_phones_back_button_closes_the_cart_and_not_the_page(seat: SeatAt) -> None:
+    ana = await seat("Ana")
+    await ana.open_cart()
+    await ana.tab.run("history.back()")
+    await ana.gone("dialog", "Shared cart")
+    await ana.open_cart()
+    await ana.tap("button", "Close")
+    await ana.gone("dialog", "Shared cart")
+    await ana.tap("button", "My Orders")
+    await ana.sees("Nothing ordered yet")
+    await ana.tab.run("history.back()")
+    await ana.gone("dialog", "My Orders")
+    await ana.sees("Ana (you)")
+
+
+async def test_nothing_slides_for_whoever_wants_no_motion(seat: SeatAt) -> None:
+    ana = await seat("Ana")
+    reduced = {"name": "prefers-reduced-motion", "value": "reduce"}
+    await ana.tab.call("Emulation.setEmulatedMedia", features=[reduced])
+    durations = "getComputedStyle(document.querySelector('.cart-sheet')).transitionDuration"
+    seconds = [float(one.strip(" s")) for one in (await ana.tab.run(durations)).split(",")]
+    assert max(seconds) < 0.001
+
+
+async def tab_to(phone: Phone, name: str) -> None:
+    """Tab until this stands in the name of what has the focus; a page has no more than 80 stops."""
+    for _ in range(80):
+        if name in await phone.focused():
+            return
+        await phone.press("Tab")
+    raise AssertionError(f"the Tab key does not lead to {name!r}, but to {await phone.focused()!r}")
+
+
+async def test_screen_readers_hear_what_becomes_of_the_order(seat: SeatAt) -> None:
+    ana = await seat("Ana")
+    await ana.tab.run("""
+    window.spoken = [];
+    for (const region of document.querySelectorAll("[role=status], [role=alert]"))
+      new MutationObserver(() => spoken.push(region.innerText)).observe(
+        region, {childList: true, characterData: true, subtree: true});
+    0
+    """)
+    await ana.add("Margherita")
+    await ana.open_cart()
+    await ana.order("pos:reject")
+    await ana.sees("Order failed")
+    spoken = "\n".join(await ana.tab.run("spoken"))
+    assert "Your order is being processed..." in spoken
+    assert "Order failed: POS system unavailable. Tap to retry." in spoken
+
+
+async def test_the_page_is_light_and_does_not_jump_while_it_is_loaded(
+    browser: Browser, table: Table
+) -> None:
+    ana = await new_phone(browser)
+    await ana.tab.call(
+        "Page.addScriptToEvaluateOnNewDocument",
+        source="window.jumps = []; new PerformanceObserver((list) => jumps.push(...list.getEntries()"
+        ".map((one) => one.value))).observe({type: 'layout-shift', buffered: true});",
+    )
+    await ana.sit_down(table.url, "Ana")
+    urls = {
+        one["requestId"]: one["response"]["url"]
+        for one in ana.tab.heard("Network.responseReceived")
+    }
+    bytes_by_url: Counter[str] = Counter()
+    for one in ana.tab.heard("Network.dataReceived"):
+        bytes_by_url[urls[one["requestId"]]] += one["encodedDataLength"]
+    assert any(url.endswith("app.js") for url in bytes_by_url), bytes_by_url
+    assert 0 < bytes_by_url.total() < MOST_BYTES, bytes_by_url
+    hosts = {url.split("/")[2] for url in bytes_by_url if url.startswith("http")}
+    assert hosts == {table.server.url.split("/")[2]}
+    assert sum(await ana.tab.run("jumps")) < NO_JUMP, await ana.tab.run("jumps")
+    await ana.check_quiet()

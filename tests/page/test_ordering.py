@@ -1,0 +1,160 @@
+"""Section 9 of the specification on two phones: the button's four states, and how orders end."""
+
+import re
+
+import trio
+
+from .conftest import SeatAt, Table
+from .phone import Phone
+
+CONFIRMED = "Order placed successfully! 🎉"
+PROCESSING = "Your order is being processed..."
+PENDING = "Pending Confirmation..."
+BY_ANA = "Order Being Processed by Ana"
+FAILED = "Order failed: POS system unavailable. Tap to retry."
+TIMED_OUT = "No answer from the kitchen yet."
+WITH_THE_STAFF = "We do not know yet whether the kitchen has this order."
+ORDER_ID = re.compile(r"ORD-7-\d+")
+
+
+async def two_guests_with_a_margherita(seat: SeatAt) -> tuple[Phone, Phone]:
+    """Ana and Ben, their carts open, one dish in it."""
+    ana = await seat("Ana")
+    ben = await seat("Ben")
+    await ana.add("Margherita")
+    await ana.open_cart()
+    await ben.open_cart()
+    await ben.button("Place Order", enabled=True, colour="green")
+    return ana, ben
+
+
+async def order_id_on(phone: Phone) -> str:
+    found = ORDER_ID.search(await phone.text())
+    assert found is not None
+    return found.group()
+
+
+async def all_edit_controls_are_disabled(phone: Phone) -> None:
+    """In the cart and, behind it, in the menu."""
+    await phone.until(
+        "[...document.querySelectorAll('.cart-sheet .sheet-body :is(button, textarea, input), "
+        "main button')].every((one) => one.disabled)",
+        "every edit control disabled",
+    )
+
+
+async def test_an_order_is_confirmed_on_both_phones_with_the_servers_order_id(
+    seat: SeatAt,
+) -> None:
+    ana, ben = await two_guests_with_a_margherita(seat)
+    await ana.shot("cart")
+    await ana.order("pos:accept")
+    for phone in (ana, ben):
+        await phone.sees(CONFIRMED)
+    assert await order_id_on(ana) == await order_id_on(ben)
+    await ana.shot("confirmed")
+    order_id = await order_id_on(ana)
+    await ana.tap("button", "Back to the menu")
+    await ana.open_cart()
+    await ana.sees("The cart is empty")
+    await ana.shot("empty-cart")
+    await ana.tap("button", "Close")
+    await ana.add("Lemonade")  # open again
+    await ben.tap("button", "My Orders")
+    await ben.one("article", f"Order {order_id}")
+    await ben.sees("Confirmed")
+    await ben.shot("my-orders")
+
+
+async def test_while_an_order_hangs_both_phones_are_locked_then_the_staff_know(
+    seat: SeatAt, table: Table
+) -> None:
+    ana, ben = await two_guests_with_a_margherita(seat)
+    await ana.order("pos:hang")
+    await ana.button(PENDING, enabled=False, colour="gray")
+    await ben.button(BY_ANA, enabled=False, colour="gray")
+    await ben.sees("Order being processed by Ana")
+    for phone in (ana, ben):
+        await all_edit_controls_are_disabled(phone)
+    await ben.shot("locked-by-other")
+
+    # The specification's timeout, and a refresh in the midst of it.
+    await ana.sees(TIMED_OUT)
+    await ana.button(PENDING, enabled=False, colour="gray")
+    await ana.shot("timed-out")
+    await ana.tap("button", "Ask the kitchen now")
+    await ana.refresh()
+    await ana.button(PENDING, enabled=False, colour="gray")
+    await all_edit_controls_are_disabled(ana)
+
+    # The lock limit: the cart opens, the order is the staff's.
+    for phone in (ana, ben):
+        await phone.sees(WITH_THE_STAFF)
+        await phone.sees("The cart is empty")
+    await ana.shot("with-the-staff")
+    order_id = await order_id_on(ana)
+    resolved = {"outcome": "confirmed", "pos_reference": "by hand", "reason": "it is served"}
+    await table.staff("POST", f"/api/orders/{order_id}/resolve", **resolved)
+    for phone in (ana, ben):
+        await phone.sees(f"The kitchen has confirmed {order_id} after all.")
+        await phone.sees(CONFIRMED)
+
+
+async def test_a_failure_offers_the_retry_on_both_phones_and_a_tap_stops_the_countdown(
+    seat: SeatAt,
+) -> None:
+    ana, ben = await two_guests_with_a_margherita(seat)
+    await ana.order("pos:reject")
+    for phone in (ana, ben):
+        await phone.sees(FAILED)
+        await phone.button("Retry Order", enabled=True, colour="orange")
+    await ana.sees("Trying again by itself in")
+    await ana.shot("failed")
+    await ana.tap("button", "Stop")
+    await ana.sees_no("Trying again by itself in")
+    await ana.button("Retry Order", enabled=True, colour="orange")
+    await ana.tab.run("document.querySelector('.cart-sheet textarea').select()")
+    await ana.fill("textbox", "Special instructions", "pos:accept ")
+    await ana.tap("button", "Retry Order")
+    for phone in (ana, ben):
+        await phone.sees(CONFIRMED)
+
+
+async def test_a_note_that_is_being_written_outlasts_the_order_of_another(seat: SeatAt) -> None:
+    ana, ben = await two_guests_with_a_margherita(seat)
+    await ben.tap("button", "Add a note for Margherita")
+    await ben.one("textbox", "Note for Margherita")
+    await ben.write("no basil")
+    await ana.order("pos:reject")
+    await ben.one("textbox", "Note for Margherita", enabled=False)
+    await ben.sees(FAILED)
+    await ben.tap("button", "Save")
+    await ana.sees("no basil")
+    await ana.button("Place Order", enabled=True, colour="green")
+
+
+async def test_a_failed_order_is_tried_again_by_itself(seat: SeatAt) -> None:
+    ana = await seat("Ana")
+    await ana.add("Margherita")
+    await ana.open_cart()
+    await ana.order("pos:reject")
+    await ana.sees("Trying again by itself in")
+    await ana.button(PENDING, enabled=False, colour="gray")
+    await ana.sees(FAILED)
+    await ana.sees("Trying again by itself in 8 s")
+
+
+async def test_taps_of_both_at_the_same_moment_make_one_order(seat: SeatAt, table: Table) -> None:
+    ana, ben = await two_guests_with_a_margherita(seat)
+    await ana.fill("textbox", "Special instructions", "pos:accept")
+    await ben.fill("textbox", "Special instructions", "pos:accept")
+    twice = "(one => { one.click(); one.click(); })(document.querySelector('.cart-sheet .green'))"
+    async with trio.open_nursery() as nursery:
+        for phone in (ana, ben):
+            nursery.start_soon(phone.tab.run, twice)
+    for phone in (ana, ben):
+        await phone.sees(CONFIRMED)
+        await phone.tap("button", "My Orders")
+        await phone.sees("Ordered so far")
+        orders = await phone.names("article")
+        assert len([name for name in orders if ORDER_ID.search(name)]) == 1

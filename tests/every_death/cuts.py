@@ -7,6 +7,7 @@ that moment nothing of it reaches storage or the POS. Only then is it cancelled.
 from typing import Any, Literal
 
 import trio
+from outcome import Value
 from sqlalchemy import Connection
 
 from comanda.actors.domain.order import Order, PosOutcome
@@ -37,7 +38,9 @@ class CutStore(InlineStore):
         await self._life.step(f"before {name}")
         before = self._witness.position()
         (outcome,) = settle(self._connection, [work])
-        self._witness.wrote(work.unit if isinstance(work, Commit) else None, before, outcome)
+        if isinstance(outcome, Value):
+            unit = work.unit if isinstance(work, Commit) else None
+            self._witness.wrote(unit, before, loads=not self._life.is_known)
         await self._life.step(f"after {name}")
         return outcome.unwrap()
 

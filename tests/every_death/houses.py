@@ -42,6 +42,11 @@ class Life:
         if self.cut:
             await self._woken.wait()
 
+    @property
+    def is_known(self) -> bool:
+        """Whether all until now was the same in the run without a death."""
+        return self._dies_at is not None and len(self.steps) < self._dies_at - 1
+
     def wake(self) -> None:
         """A paused house goes on. Nobody is connected to it any more."""
         self._woken.set()
@@ -63,15 +68,18 @@ class Houses:
     def __init__(self) -> None:
         self._alive: tuple[House, Life] | None = None
         self.starts: list[float] = []
+        self._opened = trio.Event()
 
     def open(self, house: House, life: Life) -> None:
         self._alive = (house, life)
+        self._opened.set()
+        self._opened = trio.Event()
         self.starts.append(trio.current_time())
 
     async def alive(self) -> tuple[House, Life]:
         """The house that lives, waited for."""
         while self._alive is None or self._alive[1].cut:
-            await trio.sleep(TRY_AGAIN_SECONDS)
+            await self._opened.wait()
         return self._alive
 
     async def ask(self, question: Callable[[House], Awaitable[T]]) -> T:

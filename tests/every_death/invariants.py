@@ -133,7 +133,6 @@ def ordered_is_what_the_pos_has(evidence: Evidence) -> Iterator[str]:
 
 def contradictions_are_on_record(evidence: Evidence) -> Iterator[str]:
     """A POS's own contradiction ends as an incident; accepted after rejected with a void besides."""
-    told = {entry.key: "" for entry in evidence.ledger}
     incidents = {(row["order_id"], row["kind"]) for row in evidence.rows["incidents"]}
     voids = {row["order_id"] for row in evidence.rows["voids"]}
     journal = {row["order_id"]: row["state"] for row in evidence.rows["order_journal"]}
@@ -144,10 +143,9 @@ def contradictions_are_on_record(evidence: Evidence) -> Iterator[str]:
                 yield f"{entry.key} was accepted after its refusal, and no incident says so"
             if entry.key not in voids:
                 yield f"{entry.key} was accepted after its refusal, and nobody takes it back"
-        if entry.what == "withdrawn" and state == "confirmed":
-            if (entry.key, "refused_after_confirmed") not in incidents:
-                yield f"{entry.key} was refused after its confirmation, and no incident says so"
-        told[entry.key] = entry.what
+        refused = entry.what == "withdrawn" and state == "confirmed"
+        if refused and (entry.key, "refused_after_confirmed") not in incidents:
+            yield f"{entry.key} was refused after its confirmation, and no incident says so"
 
 
 def locks_end_and_staff_are_told(evidence: Evidence) -> Iterator[str]:
@@ -158,9 +156,9 @@ def locks_end_and_staff_are_told(evidence: Evidence) -> Iterator[str]:
             ends = max(order.lock_ends_at, began) + WATCH_SECONDS
             if order.state in IN_FLIGHT and after.at > ends:
                 yield f"{order_id} was {order.state} until {after.at:.1f} s, beyond {ends:.1f} s"
-    for order in evidence.rows["order_journal"]:
-        if order["state"] in IN_FLIGHT:
-            yield f"{order['order_id']} is {order['state']} at the end"
+    for row in evidence.rows["order_journal"]:
+        if row["state"] in IN_FLIGHT:
+            yield f"{row['order_id']} is {row['state']} at the end"
 
 
 def epochs_never_go_back(evidence: Evidence) -> Iterator[str]:

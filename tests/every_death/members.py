@@ -142,6 +142,10 @@ class Member:
         while not (self._connection is not None and wanted()):
             await self._changed.wait()
 
+    async def is_at(self, seq: int) -> None:
+        """Wait until the phone is connected and as far as this."""
+        await self.until(lambda: self.store.seq == seq)
+
     # --- Saying something -----------------------------------------------------------------------------
 
     async def do(self, command: Edit) -> Ack | Error:
@@ -151,7 +155,8 @@ class Member:
         if isinstance(answer, Ack):
             done = Done(self.store.member_id, command, answer.seq)
             self._witness.evidence.done.append(done)
-            await self.until(lambda: (self.store.seq or 0) >= answer.seq)
+            seq = answer.seq
+            await self.until(lambda: (self.store.seq or 0) >= seq)
         else:
             refused = (self.store.member_id, command, answer.code)
             self._witness.evidence.refused.append(refused)
@@ -207,5 +212,4 @@ class Member:
 
     def find(self, note: str) -> str:
         """The public id of the line with this note."""
-        (line,) = (item for item in self.store.items if item.note == note)
-        return line.public_id
+        return next(item.public_id for item in self.store.items if item.note == note)

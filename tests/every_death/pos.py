@@ -5,6 +5,7 @@ It keeps the POS contract; `Fault` says in which way its first order goes wrong.
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, NamedTuple
 
 import trio
@@ -19,6 +20,7 @@ from comanda.actors.domain.order import (
     Rejected,
     Unknown,
 )
+from comanda.actors.house import House
 
 from .houses import Houses
 from .ledger import Entry, What
@@ -141,7 +143,7 @@ class TruthPos:
             case "hang":
                 return exchange
             case "busy":
-                exchange.give(NotSent("429", retry_after_seconds=1.0))
+                exchange.give(NotSent("429", retry_after_seconds=4.0))
             case "not sent":
                 exchange.give(NotSent("connection refused"))
             case "error before":
@@ -232,7 +234,7 @@ class TruthPos:
         outcome = ACCEPTED if says.status == "accepted" else REFUSED
         for number in range(says.times):
             said = OutcomeHeard(order_id, outcome, f"callback {number}")
-            await self._houses.ask(lambda house, said=said: house.hear_pos(said))
+            await self._houses.ask(partial(House.hear_pos, said=said))
         self.at_work -= 1
 
     async def _answer(self, key: _Key, how: str, exchange: Exchange) -> None:

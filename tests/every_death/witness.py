@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 import trio
-from outcome import Maybe, Value
 from sqlalchemy import Connection
 
 from comanda.actors.domain.messages import (
@@ -16,6 +15,7 @@ from comanda.actors.domain.messages import (
     CartSnapshot,
     OrderConfirmed,
     OrderFailed,
+    OrderProcessing,
     PlaceOrder,
     RemoveItem,
     Told,
@@ -74,8 +74,10 @@ class Committed(NamedTuple):
 class Telling(NamedTuple):
     """Something told to a phone, and how far storage was at that moment."""
 
+    at: float
     connection: int
     kind: str
+    stage: str | None
     seq: int
     durable_seq: int
     order_id: str | None
@@ -132,7 +134,7 @@ class Witness:
     def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         raw = self._connection.connection.dbapi_connection
         assert raw is not None
-        return raw.execute(sql, values).fetchall()  # type: ignore[no-any-return, attr-defined]
+        return raw.execute(sql, values).fetchall()
 
     def position(self) -> Position | None:
         """Where storage has the session now."""
@@ -143,17 +145,20 @@ class Witness:
         )
         return Position(epoch, seq)
 
-    def wrote(self, unit: Unit | None, was: Position | None, outcome: Maybe[Any]) -> None:
-        """Something was written: look."""
+    def wrote(self, unit: Unit | None, was: Position | None, *, loads: bool) -> None:
+        """Something was written: look. `loads`: compare the whole session with memory, too."""
         now = self.position()
-        if self._key is None or now is None or not isinstance(outcome, Value):
+        if self._key is None or now is None:
             return
         if unit is not None and was is not None:
-            loaded = self._load()
             thought = Position(unit.epoch, unit.before.seq)
-            self.evidence.committed.append(Committed(thought, was, loaded == unit.after))
-            snapshot = loaded.snapshot(frozenset())
-            self.evidence.views.append(Viewed("storage", loaded.seq, _state_of(snapshot)))
+            same = True
+            if loads:
+                loaded = self._load()
+                same = loaded == unit.after
+                state = _state_of(loaded.snapshot(frozenset()))
+                self.evidence.views.append(Viewed("storage", loaded.seq, state))
+            self.evidence.committed.append(Committed(thought, was, same))
         lines = self._rows(
             "SELECT public_id, state, removed, order_id FROM cart_items WHERE session_pid = ?",
             self._key.pid,
@@ -190,9 +195,10 @@ class Witness:
             found = self._rows("SELECT state FROM order_journal WHERE order_id = ?", order_id)
             state = found[0][0] if found else None
         kind = str(told.__struct_config__.tag)
-        self.evidence.tellings.append(
-            Telling(connection, kind, seq, position.seq, order_id, state)
-        )
+        stage = told.stage if isinstance(told, OrderProcessing) else None
+        at = trio.current_time()
+        telling = Telling(at, connection, kind, stage, seq, position.seq, order_id, state)
+        self.evidence.tellings.append(telling)
 
     def sees(self, who: str, store: CartStore) -> None:
         """A phone has followed what it was told."""
@@ -224,7 +230,7 @@ class Witness:
             "voids",
             "pos_attempts",
         ):
-            cursor = raw.execute(f"SELECT * FROM {table}")  # type: ignore[attr-defined]
+            cursor = raw.execute(f"SELECT * FROM {table}")
             names = [column[0] for column in cursor.description]
             self.evidence.rows[table] = [
                 dict(zip(names, row, strict=True)) for row in cursor.fetchall()

@@ -11,7 +11,6 @@ from outcome import Value
 from sqlalchemy import Connection
 
 from comanda.actors.domain.order import Order, PosOutcome
-from comanda.actors.ports import Standing
 from comanda.storage.groups import Call, Commit, Reserve, Work, read, settle
 from comanda.storage.inline import InlineStore
 
@@ -23,14 +22,15 @@ from .witness import Witness
 class CutStore(InlineStore):
     """The inline store behind a life: each write is a step before it and one after it.
 
-    A reading has no effect, so a death before it is one after it. A sweep's look that finds nothing is no
-    step: a death there is a death between two others.
+    A reading has no effect, so a death before it is one after it. One that finds what it found last time
+    (a sweep's look, most often at nothing) is no step: a death there is a death between two others.
     """
 
     def __init__(self, connection: Connection, life: Life, witness: Witness) -> None:
         super().__init__(connection)
         self._life = life
         self._witness = witness
+        self._found: dict[str, object] = {}
 
     async def _write(self, work: Work) -> Any:
         await trio.lowlevel.checkpoint()
@@ -48,8 +48,10 @@ class CutStore(InlineStore):
         await trio.lowlevel.checkpoint()
         outcome = read(self._connection, work)
         answer = outcome.unwrap()
-        if self._life.cut or (answer and answer != Standing(0, 0, 0)):
-            await self._life.step(_name_of(work))
+        name = _name_of(work)
+        if self._life.cut or answer != self._found.get(name, ()):
+            self._found[name] = answer
+            await self._life.step(name)
         return answer
 
 

@@ -134,7 +134,8 @@ class Witness:
     def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         raw = self._connection.connection.dbapi_connection
         assert raw is not None
-        return raw.execute(sql, values).fetchall()
+        rows: list[tuple[Any, ...]] = raw.execute(sql, values).fetchall()
+        return rows
 
     def position(self) -> Position | None:
         """Where storage has the session now."""

@@ -1,0 +1,92 @@
+"""Every fault of the POS contract, as a POS with that fault."""
+
+import math
+
+from .pos import Fault, Says
+
+FAULTS: tuple[Fault, ...] = (
+    Fault("accepts at once"),
+    Fault("accepts after 3 s", decides_after=3),
+    Fault("accepts after 14 s", decides_after=14),
+    Fault("hangs for good", answers="hang", times=math.inf),
+    Fault("hangs once", answers="hang"),
+    Fault("is silent for 40 s", silent_for=40),
+    Fault("accepts and the answer is lost", answers="lost"),
+    Fault("accepts and all answers are lost", answers="lost", times=math.inf, look_up="down"),
+    Fault("accepts, then resets", answers="reset"),
+    Fault("fails before the effect", answers="error before"),
+    Fault("fails after the effect", answers="error after"),
+    Fault("answers garbage", answers="garbage"),
+    Fault("refuses and the answer is garbage", decides="rejected", answers="garbage"),
+    Fault("is busy once", answers="busy"),
+    Fault("is busy for good", answers="busy", times=math.inf),
+    Fault("cannot be reached once", answers="not sent"),
+    Fault("cannot be reached at all", answers="not sent", times=math.inf),
+    Fault("refuses, another order may be tried", decides="rejected"),
+    Fault("refuses for good", decides="rejected", retryable=False),
+    Fault("refuses after 3 s", decides="rejected", decides_after=3),
+    Fault("pending, a look-up finds it accepted", answers="pending", decides_after=6),
+    Fault(
+        "pending, a look-up finds it refused",
+        decides="rejected",
+        answers="pending",
+        decides_after=6,
+    ),
+    Fault("pending for good", decides=None, answers="pending"),
+    Fault("pending, then a callback", decides=None, answers="pending", says=(Says(5, "accepted"),)),
+    Fault(
+        "pending, then a callback that refuses",
+        decides=None,
+        answers="pending",
+        says=(Says(5, "rejected"),),
+    ),
+    Fault(
+        "pending, then a callback twice",
+        decides=None,
+        answers="pending",
+        says=(Says(5, "accepted", 2),),
+    ),
+    Fault(
+        "a callback before the response",
+        decides=None,
+        answers_after=1,
+        says=(Says(0.5, "accepted", 2),),
+    ),
+    Fault(
+        "a callback though the answer is lost",
+        answers="lost",
+        look_up="blind",
+        says=(Says(4, "accepted"),),
+    ),
+    Fault(
+        "a callback after the lock has ended",
+        decides=None,
+        answers="pending",
+        says=(Says(70, "accepted"),),
+    ),
+    Fault(
+        "a callback that refuses after the lock has ended",
+        decides=None,
+        answers="pending",
+        says=(Says(70, "rejected"),),
+    ),
+    Fault("refuses, then says accepted", decides="rejected", says=(Says(4, "accepted"),)),
+    Fault(
+        "refuses, then says accepted, and is slow to void",
+        decides="rejected",
+        says=(Says(4, "accepted"),),
+        void_failures=2,
+    ),
+    Fault(
+        "refuses, then says accepted, and never voids",
+        decides="rejected",
+        says=(Says(4, "accepted"),),
+        void_failures=math.inf,
+    ),
+    Fault("accepts, then says refused", says=(Says(4, "rejected"),)),
+    Fault("loses the answer with its look-up down", answers="lost", look_up="down"),
+    Fault("loses the answer with its look-up blind", answers="lost", look_up="blind"),
+    Fault("has another order under the key", answers="key reused", times=math.inf),
+)
+
+BY_NAME = {fault.name: fault for fault in FAULTS}

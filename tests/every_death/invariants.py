@@ -1,0 +1,294 @@
+"""What must always hold, each as a function that says in sentences where a run has broken it.
+
+They judge what was written down while a run went on, and know nothing of how it was made.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+from comanda.actors.domain.messages import AddItem, PlaceOrder, RemoveItem, UpdateItem
+
+from .ledger import cooked
+from .witness import Evidence
+
+IN_FLIGHT = ("prepared", "sent", "unknown")
+LINE_MOVES = {
+    ("pending", "locked"),
+    ("locked", "ordered"),
+    ("locked", "pending"),
+}
+WATCH_SECONDS = 5.0
+"""So long after the lock limit, or after a house has begun, an order may still be in flight: the sweep's
+interval, an activation and a commit."""
+
+Invariant = Callable[[Evidence], Iterator[str]]
+
+
+def acknowledged_commands_stand_once(evidence: Evidence) -> Iterator[str]:
+    """I1: an acknowledged command appears exactly once after any recovery, a refused one never."""
+    lines = evidence.rows["cart_items"]
+    notes = Counter(line["note"] for line in lines)
+    wanted: dict[str, tuple[int, str]] = {}
+    removed = set()
+    orders = 0
+    for done in sorted(evidence.done, key=lambda done: done.seq):
+        match done.command:
+            case AddItem(qty=qty, note=note):
+                if notes[note] != 1:
+                    yield f"the line {note!r} was acknowledged once and stands {notes[note]} times"
+                wanted.update(
+                    {line["public_id"]: (qty, note) for line in lines if line["note"] == note}
+                )
+            case UpdateItem(public_id=public_id, qty=int(qty)) if public_id in wanted:
+                wanted[public_id] = (qty, wanted[public_id][1])
+            case RemoveItem(public_id=public_id):
+                removed.add(public_id)
+            case PlaceOrder():
+                orders += 1
+    late = {
+        line["public_id"]
+        for order in evidence.rows["order_journal"]
+        if order["state"] == "rejected"
+        for line in json.loads(order["lines"])
+    }
+    for line in lines:
+        public_id = line["public_id"]
+        if wanted.get(public_id) != (line["qty"], line["note"]):
+            yield f"the line {public_id} stands as {line['qty']} × {line['note']!r}, unasked"
+        if public_id in removed and not line["removed"]:
+            yield f"the line {public_id} was removed, acknowledged, and is there"
+        if line["removed"] and public_id not in removed | late:
+            yield f"the line {public_id} is gone, and nobody has removed it"
+    if orders != len(evidence.rows["order_journal"]):
+        yield f"{orders} orders acknowledged, {len(evidence.rows['order_journal'])} in the journal"
+    for seq, times in Counter(done.seq for done in evidence.done).items():
+        if times > 1:
+            yield f"{times} commands were acknowledged with the same seq {seq}"
+
+
+def nothing_told_is_newer_than_storage(evidence: Evidence) -> Iterator[str]:
+    """I2: at the moment at which a phone is told something, storage has it; and it stays so."""
+    final = {order["order_id"]: order["state"] for order in evidence.rows["order_journal"]}
+    for told in evidence.tellings:
+        if told.seq > told.durable_seq:
+            yield f"{told.kind} of seq {told.seq} was told when storage was at {told.durable_seq}"
+        if told.order_id is not None:
+            means = "confirmed" if told.kind == "order_confirmed" else "rejected"
+            if told.order_state != means or final.get(told.order_id) != means:
+                yield (
+                    f"{told.kind} was told of {told.order_id}, which was {told.order_state} then "
+                    f"and is {final.get(told.order_id)} now"
+                )
+
+
+def nothing_is_cooked_twice(evidence: Evidence) -> Iterator[str]:
+    """I3: a key and a line have their effect at the POS once.
+
+    A further effect of a line is the POS's own contradiction: the order that it refused first is on
+    record as an incident.
+    """
+    incidents = {row["order_id"] for row in evidence.rows["incidents"]}
+    keys: Counter[str] = Counter()
+    lines: Counter[str] = Counter()
+    for entry in evidence.ledger:
+        if entry.what == "effect":
+            keys[entry.key] += 1
+            if entry.key not in incidents:
+                lines.update(line["note"] for line in json.loads(entry.body)["lines"])
+        elif entry.what == "other body":
+            yield f"the key {entry.key} came to the POS with two different bodies"
+    for what, times in (keys + lines).items():
+        if times > 1:
+            yield f"{what!r} had its effect at the POS {times} times"
+
+
+def ordered_is_what_the_pos_has(evidence: Evidence) -> Iterator[str]:
+    """I4: at rest an item is ordered if and only if the POS has it, in the same bytes.
+
+    Or the contradiction is an incident on record, or the order waits for the staff, or they decided.
+    """
+    has = cooked(evidence.ledger)
+    incidents = {row["order_id"] for row in evidence.rows["incidents"]}
+    journal = {row["order_id"]: row for row in evidence.rows["order_journal"]}
+    for key in has.keys() - journal.keys():
+        yield f"the POS cooks {key}, which is no order of ours"
+    for order_id, order in journal.items():
+        if order_id in incidents or order["decided_by"] or order["state"] == "needs_staff":
+            continue
+        if order["state"] == "confirmed" and order_id not in has:
+            yield f"{order_id} is confirmed, and the POS does not have it"
+        if order["state"] == "rejected" and order_id in has:
+            yield f"{order_id} is rejected, and the POS cooks it"
+        if order_id in has and has[order_id] != order["payload"]:
+            yield f"{order_id} is at the POS in other bytes"
+    for line in evidence.rows["cart_items"]:
+        confirmed = line["order_id"] in journal and (
+            journal[line["order_id"]]["state"] == "confirmed"
+        )
+        if (line["state"] == "ordered") != confirmed:
+            yield f"the line {line['public_id']} is {line['state']}, of order {line['order_id']}"
+
+
+def contradictions_are_on_record(evidence: Evidence) -> Iterator[str]:
+    """A POS's own contradiction ends as an incident; accepted after rejected with a void besides."""
+    incidents = {(row["order_id"], row["kind"]) for row in evidence.rows["incidents"]}
+    voids = {row["order_id"] for row in evidence.rows["voids"]}
+    journal = {row["order_id"]: row["state"] for row in evidence.rows["order_journal"]}
+    for entry in evidence.ledger:
+        state = journal.get(entry.key)
+        if entry.what == "effect" and state == "rejected":
+            if (entry.key, "accepted_after_rejected") not in incidents:
+                yield f"{entry.key} was accepted after its refusal, and no incident says so"
+            if entry.key not in voids:
+                yield f"{entry.key} was accepted after its refusal, and nobody takes it back"
+        refused = entry.what == "withdrawn" and state == "confirmed"
+        if refused and (entry.key, "refused_after_confirmed") not in incidents:
+            yield f"{entry.key} was refused after its confirmation, and no incident says so"
+
+
+def locks_end_and_staff_are_told(evidence: Evidence) -> Iterator[str]:
+    """I5: no order is in flight beyond its lock limit; one in doubt is the staff's then."""
+    for before, after in pairwise(evidence.samples):
+        began = max((at for at in evidence.starts if at <= after.at), default=0.0)
+        for order_id, order in before.orders.items():
+            ends = max(order.lock_ends_at, began) + WATCH_SECONDS
+            if order.state in IN_FLIGHT and after.at > ends:
+                yield f"{order_id} was {order.state} until {after.at:.1f} s, beyond {ends:.1f} s"
+    for row in evidence.rows["order_journal"]:
+        if row["state"] in IN_FLIGHT:
+            yield f"{row['order_id']} is {row['state']} at the end"
+
+
+def epochs_never_go_back(evidence: Evidence) -> Iterator[str]:
+    """I6: epochs and seqs only grow, and no unit of a stale epoch or seq is written."""
+    for before, after in pairwise(evidence.samples):
+        if after.position.epoch < before.position.epoch or after.position.seq < before.position.seq:
+            yield f"the session went from {before.position} to {after.position}"
+    for committed in evidence.committed:
+        if committed.thought != committed.was:
+            yield f"a unit from {committed.thought} was written at {committed.was}"
+
+
+def one_order_is_in_flight(evidence: Evidence) -> Iterator[str]:
+    """I7: a session has at most one order in flight."""
+    for sample in evidence.samples:
+        flying = [key for key, order in sample.orders.items() if order.state in IN_FLIGHT]
+        if len(flying) > 1:
+            yield f"{flying} are in flight together at {sample.at:.1f} s"
+
+
+def lines_move_as_they_may(evidence: Evidence) -> Iterator[str]:
+    """I8: item states move pending→locked→ordered and locked→pending, and no other way."""
+    for before, after in pairwise(evidence.samples):
+        for public_id, line in before.lines.items():
+            now = after.lines.get(public_id)
+            if now is None:
+                yield f"the line {public_id} has vanished"
+            elif line.state != now.state and (line.state, now.state) not in LINE_MOVES:
+                yield f"the line {public_id} went from {line.state} to {now.state}"
+            elif line.removed and not now.removed:
+                yield f"the line {public_id} was removed and came back"
+        for public_id, line in after.lines.items():
+            state = None if line.order_id is None else after.orders[line.order_id].state
+            if line.state == "ordered" and state != "confirmed":
+                yield f"the line {public_id} is ordered, its order {state}"
+
+
+def connections_hear_without_gaps(evidence: Evidence) -> Iterator[str]:
+    """I9: per connection `seq` has no gap unless a snapshot stands before it."""
+    last: dict[int, int] = {}
+    for told in evidence.tellings:
+        if told.kind == "ack":
+            continue
+        if told.kind != "cart_snapshot" and told.seq != last.get(told.connection, -1) + 1:
+            yield (
+                f"connection {told.connection} heard {told.kind} of seq {told.seq} "
+                f"after {last.get(told.connection)}"
+            )
+        last[told.connection] = told.seq
+
+
+def equal_seq_is_equal_state(evidence: Evidence) -> Iterator[str]:
+    """I10: equal `seq`, equal state, on every phone, in memory and in storage."""
+    known: dict[int, tuple[str, object]] = {}
+    for viewed in evidence.views:
+        who, state = known.setdefault(viewed.seq, (viewed.who, viewed.state))
+        if state != viewed.state:
+            yield f"at seq {viewed.seq} {viewed.who} sees {viewed.state}, {who} {state}"
+    for committed in evidence.committed:
+        if not committed.same_in_memory:
+            yield f"after the commit from {committed.was} storage and memory differ"
+
+
+def the_same_request_has_the_same_reply(evidence: Evidence) -> Iterator[str]:
+    """I11: the `request_id` of an accepted command gets the same reply, and changes nothing."""
+    for done, said in evidence.repeated:
+        if said != done.seq:
+            request_id = done.command.request_id
+            yield f"{request_id} was acknowledged with {done.seq} and later answered {said}"
+
+
+def totals_are_sums(evidence: Evidence) -> Iterator[str]:
+    """I12: an order's total is the sum of its lines, in integers, wherever it stands."""
+    for order in evidence.rows["order_journal"]:
+        lines = json.loads(order["lines"])
+        total = sum(line["qty"] * line["price_minor"] for line in lines)
+        body = json.loads(order["payload"])
+        on_wire = round(body["total"] * 10 ** order["minor_digits"])
+        if not total == order["total_minor"] == on_wire:
+            yield f"{order['order_id']}: lines {total}, {order['total_minor']}, body {on_wire}"
+    for order in evidence.rows["orders"]:
+        total = sum(
+            line["qty"] * line["price_minor"]
+            for line in evidence.rows["order_lines"]
+            if line["order_id"] == order["order_id"]
+        )
+        if total != order["total_minor"]:
+            yield f"{order['order_id']} costs {order['total_minor']}, its lines {total}"
+
+
+def everything_comes_to_rest(evidence: Evidence) -> Iterator[str]:
+    """I15: at the end the cart is open, orders are settled or the staff's, and all phones agree."""
+    if evidence.stuck is not None:
+        yield evidence.stuck
+    unanswered = {
+        row["order_id"]
+        for row in evidence.rows["incidents"]
+        if row["kind"] in ("void_unanswered", "accepted_after_rejected")
+    }
+    for void in evidence.rows["voids"]:
+        if void["voided_at"] is None and void["order_id"] not in unanswered:
+            yield f"{void['order_id']} is still to be taken back, and nobody knows"
+    for order in evidence.rows["order_journal"]:
+        known = evidence.pos_knows.get(order["order_id"])
+        if order["state"] == "needs_staff" and known is not None and not order["key_reused"]:
+            yield f"{order['order_id']} needs staff, though the POS says {known} when asked"
+    last = {viewed.who: viewed.seq for viewed in evidence.views}
+    if len(set(last.values())) > 1:
+        yield f"not everybody is as far: {last}"
+
+
+INVARIANTS: tuple[Invariant, ...] = (
+    acknowledged_commands_stand_once,
+    nothing_told_is_newer_than_storage,
+    nothing_is_cooked_twice,
+    ordered_is_what_the_pos_has,
+    contradictions_are_on_record,
+    locks_end_and_staff_are_told,
+    epochs_never_go_back,
+    one_order_is_in_flight,
+    lines_move_as_they_may,
+    connections_hear_without_gaps,
+    equal_seq_is_equal_state,
+    the_same_request_has_the_same_reply,
+    totals_are_sums,
+    everything_comes_to_rest,
+)
+
+
+def violations(evidence: Evidence) -> dict[str, list[str]]:
+    """What a run has broken: sentences by the name of the invariant; nothing where all hold."""
+    broken = {invariant.__name__: list(invariant(evidence)) for invariant in INVARIANTS}
+    return {name: sentences for name, sentences in broken.items() if sentences}

@@ -1,0 +1,254 @@
+"""Who looks on: what storage holds after each write, and what each phone was told.
+
+All of it is only written down; `invariants` judges it when the run is over.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import msgspec
+import trio
+from sqlalchemy import Connection
+
+from comanda.actors.domain.messages import (
+    AddItem,
+    CartSnapshot,
+    OrderConfirmed,
+    OrderFailed,
+    OrderProcessing,
+    PlaceOrder,
+    RemoveItem,
+    Told,
+    UpdateItem,
+)
+from comanda.actors.domain.session import Session
+from comanda.actors.ports import SessionKey, Unit
+from comanda.client.cart_store import CartStore
+from comanda.storage.sessions import activate
+
+from .ledger import Entry
+
+Edit = AddItem | UpdateItem | RemoveItem | PlaceOrder
+"""What members say in these runs."""
+
+STARTS_AT_MICROS = 1_705_314_600_000_000
+"""What the virtual clock shows when Trio's is at 0: 2024-01-15T10:30:00Z."""
+
+
+class Position(NamedTuple):
+    """The fence's two numbers as storage has them."""
+
+    epoch: int
+    seq: int
+
+
+class LineSeen(NamedTuple):
+    state: str
+    removed: bool
+    order_id: str | None
+
+
+class OrderSeen(NamedTuple):
+    state: str
+    lock_ends_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The session as storage has it after one write."""
+
+    at: float
+    position: Position
+    lines: dict[str, LineSeen]
+    orders: dict[str, OrderSeen]
+
+
+class Committed(NamedTuple):
+    """A unit that storage took: where it thought to be, and where the session was."""
+
+    thought: Position
+    was: Position
+    same_in_memory: bool
+
+
+class Telling(NamedTuple):
+    """Something told to a phone, and how far storage was at that moment."""
+
+    at: float
+    connection: int
+    kind: str
+    stage: str | None
+    seq: int
+    durable_seq: int
+    order_id: str | None
+    order_state: str | None
+
+
+class Viewed(NamedTuple):
+    """The table at `seq` as somebody sees it: a phone, or storage."""
+
+    who: str
+    seq: int
+    state: object
+
+
+class Done(NamedTuple):
+    """A command that was acknowledged, and with which `seq`."""
+
+    member_id: str
+    command: Edit
+    seq: int
+
+
+@dataclass(slots=True)
+class Evidence:
+    """All that a run has left behind."""
+
+    samples: list[Sample] = field(default_factory=list)
+    committed: list[Committed] = field(default_factory=list)
+    tellings: list[Telling] = field(default_factory=list)
+    views: list[Viewed] = field(default_factory=list)
+    done: list[Done] = field(default_factory=list)
+    refused: list[tuple[str, Edit, str]] = field(default_factory=list)
+    repeated: list[tuple[Done, int | str]] = field(default_factory=list)
+    """Accepted commands said once more at the end, and what they were answered: a `seq`, or a code."""
+    starts: list[float] = field(default_factory=list)
+    ledger: list[Entry] = field(default_factory=list)
+    pos_knows: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    stuck: str | None = None
+
+
+class Witness:
+    """Looks at one session's storage, on the connection that the houses use, between their works."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.evidence = Evidence()
+        self._connection = connection
+        self._key: SessionKey | None = None
+
+    def watch(self, key: SessionKey) -> None:
+        """From now on this session is looked at."""
+        self._key = key
+
+    def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        raw = self._connection.connection.dbapi_connection
+        assert raw is not None
+        rows: list[tuple[Any, ...]] = raw.execute(sql, values).fetchall()
+        return rows
+
+    def position(self) -> Position | None:
+        """Where storage has the session now."""
+        if self._key is None:
+            return None
+        ((epoch, seq),) = self._rows(
+            "SELECT epoch, seq FROM dining_sessions WHERE pid = ?", self._key.pid
+        )
+        return Position(epoch, seq)
+
+    def wrote(self, unit: Unit | None, was: Position | None, *, loads: bool) -> None:
+        """Something was written: look. `loads`: compare the whole session with memory, too."""
+        now = self.position()
+        if self._key is None or now is None:
+            return
+        if unit is not None and was is not None:
+            thought = Position(unit.epoch, unit.before.seq)
+            same = True
+            if loads:
+                loaded = self._load()
+                same = loaded == unit.after
+                state = _state_of(loaded.snapshot(frozenset()))
+                self.evidence.views.append(Viewed("storage", loaded.seq, state))
+            self.evidence.committed.append(Committed(thought, was, same))
+        lines = self._rows(
+            "SELECT public_id, state, removed, order_id FROM cart_items WHERE session_pid = ?",
+            self._key.pid,
+        )
+        orders = self._rows(
+            "SELECT order_id, state, lock_ends_at FROM order_journal WHERE session_pid = ?",
+            self._key.pid,
+        )
+        sample = Sample(
+            trio.current_time(),
+            now,
+            {row[0]: LineSeen(row[1], bool(row[2]), row[3]) for row in lines},
+            {row[0]: OrderSeen(row[1], (row[2] - STARTS_AT_MICROS) / 1e6) for row in orders},
+        )
+        self.evidence.samples.append(sample)
+
+    def _load(self) -> Session:
+        assert self._key is not None
+        self._connection.begin()
+        try:
+            return activate(self._connection, self._key).session
+        finally:
+            self._connection.rollback()  # the epoch is not claimed
+
+    def told(self, connection: int, told: Told) -> None:
+        """A phone, or the sender of a command, is told something."""
+        seq = getattr(told, "seq", None)
+        position = self.position()
+        if seq is None or position is None:
+            return
+        order_id = state = None
+        if isinstance(told, OrderConfirmed | OrderFailed):
+            order_id = told.order_id
+            found = self._rows("SELECT state FROM order_journal WHERE order_id = ?", order_id)
+            state = found[0][0] if found else None
+        kind = str(told.__struct_config__.tag)
+        stage = told.stage if isinstance(told, OrderProcessing) else None
+        at = trio.current_time()
+        telling = Telling(at, connection, kind, stage, seq, position.seq, order_id, state)
+        self.evidence.tellings.append(telling)
+
+    def sees(self, who: str, store: CartStore) -> None:
+        """A phone has followed what it was told."""
+        assert store.seq is not None
+        self.evidence.views.append(Viewed(who, store.seq, _state_of(store)))
+
+    def quiet(self) -> bool:
+        """Whether nothing is due any more that storage knows of."""
+        in_flight = "SELECT 1 FROM order_journal WHERE state IN ('prepared', 'sent', 'unknown')"
+        void_due = "SELECT 1 FROM voids WHERE next_at IS NOT NULL AND tries < 5"
+        return not self._rows(in_flight) and not self._rows(void_due)
+
+    def waiting_for_staff(self) -> list[str]:
+        """Orders of which the POS may still tell."""
+        sql = "SELECT order_id FROM order_journal WHERE state = 'needs_staff' AND NOT key_reused"
+        return [row[0] for row in self._rows(sql)]
+
+    def close(self) -> None:
+        """The run is over: take what storage holds at its end."""
+        raw = self._connection.connection.dbapi_connection
+        assert raw is not None
+        for table in (
+            "cart_items",
+            "order_journal",
+            "orders",
+            "order_lines",
+            "requests",
+            "incidents",
+            "voids",
+            "pos_attempts",
+        ):
+            cursor = raw.execute(f"SELECT * FROM {table}")
+            names = [column[0] for column in cursor.description]
+            self.evidence.rows[table] = [
+                dict(zip(names, row, strict=True)) for row in cursor.fetchall()
+            ]
+
+
+def _state_of(seen: CartStore | CartSnapshot) -> object:
+    """What must be the same for everybody at the same `seq`; who is online is no part of it."""
+    pending, last = seen.pending_order, seen.last_order
+    return (
+        tuple(msgspec.to_builtins(item, str_keys=True) for item in seen.items),
+        str(seen.total),
+        None if pending is None else (pending.order_id, pending.stage, pending.attempt),
+        seen.locked_by_member,
+        None if last is None else msgspec.to_builtins(last),
+        tuple((doubt.order_id, doubt.stage, doubt.lines) for doubt in seen.in_doubt)
+        if isinstance(seen, CartStore)
+        else tuple((doubt.order_id, doubt.stage, doubt.lines) for doubt in seen.orders_in_doubt),
+        tuple(member.member_id for member in seen.members),
+    )

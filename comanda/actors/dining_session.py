@@ -4,14 +4,12 @@ The output gate is here: nothing is adopted, answered or told before the commit 
 """
 
 import logging
-from functools import partial
 from typing import Final
-
-import trio
 
 from comanda.runtime import Actor, ActorStopped, Envelope, MailboxFull, Outage
 
 from .audience import Audience, Seat
+from .carrier import Carrier
 from .domain.changes import Changes
 from .domain.decide import decide
 from .domain.editing import changed_items
@@ -21,6 +19,7 @@ from .domain.inputs import (
     Decision,
     FollowMenu,
     Interrupted,
+    LockEnded,
     Refusal,
 )
 from .domain.menu import Menu
@@ -41,8 +40,6 @@ from .ports import (
     StorageUnavailable,
     Unit,
 )
-from .pos_task import PosTask
-from .reconciliation import weigh_late_answer
 from .sayings import (
     Answer,
     Drain,
@@ -57,9 +54,6 @@ from .sayings import (
 from .surroundings import Surroundings
 
 log = logging.getLogger(__name__)
-
-RESOLVE_INTERVAL_SECONDS: Final = 2.0
-"""`resolve_now` is heeded at most once in this time (PROTOCOL, "Commands")."""
 
 REJOIN_AFTER_SECONDS: Final = 1.0
 """What `server_closing` asks members to wait; a restart takes about so long."""
@@ -82,8 +76,7 @@ class DiningSession(Actor[Message]):
         self._presence_due = False
         self._followed: Menu | None = None
         self._spare_number: int | None = None
-        self._pos_task: PosTask | None = None
-        self._asked_at = -RESOLVE_INTERVAL_SECONDS
+        self._carrier = Carrier(around)
 
     @property
     def view(self) -> View | None:
@@ -122,7 +115,7 @@ class DiningSession(Actor[Message]):
             raise Outage("Storage does not answer.") from error
         self._adopt(session, menu)
         if session.pending is not None:
-            self._carry(session.pending)
+            self._carrier.carry(session.pending, self.context)
 
     async def on_stop(self) -> None:
         """The server goes down: who is still connected hears it and joins again in a moment."""
@@ -170,7 +163,7 @@ class DiningSession(Actor[Message]):
         durable = nothing_new or await self._commit(unit, outcomes)
         if durable:
             self._adopt(session, menu)
-            self._wake_pos_task(before)
+            self._carrier.adopted(before, session)
             # A snapshot in an answer is of the batch's end: no event of the batch may come after it.
             for _, outcome in outcomes:
                 if isinstance(outcome, Decision):
@@ -216,14 +209,6 @@ class DiningSession(Actor[Message]):
             if changed:
                 self._tell(MenuUpdated(changed, self._around.clock.now()))
 
-    def _wake_pos_task(self, before: Session) -> None:
-        """An order that was settled otherwise than by its call need not be asked for again."""
-        assert self._session is not None
-        was, now = before.pending, self._session.pending
-        gone = was is not None and (now is None or now.order_id != was.order_id)
-        if gone and self._pos_task is not None:
-            self._pos_task.ask_now()
-
     def _tell(self, told: Told, *, besides: Seat | None = None) -> None:
         """Encode once, and hand to every member's outlet."""
         if self._audience:
@@ -239,7 +224,7 @@ class DiningSession(Actor[Message]):
         if outcome.start is not None:
             self._spare_number = None
         if outcome.ask_now:
-            wait = self._asked_at + RESOLVE_INTERVAL_SECONDS - trio.current_time()
+            wait = self._carrier.wait_seconds
             if wait > 0:
                 return Refusal(
                     Rejection("rate_limited", "The kitchen was asked just now", round(wait, 3))
@@ -317,10 +302,12 @@ class DiningSession(Actor[Message]):
         message = envelope.message
         if isinstance(outcome, Decision):
             if outcome.start is not None:
-                self._carry(outcome.start)
-            if outcome.ask_now and self._pos_task is not None:
-                self._asked_at = trio.current_time()
-                self._pos_task.ask_now()
+                self._carrier.carry(outcome.start, self.context)
+            if outcome.ask_now:
+                self._carrier.ask_now()
+            reply = outcome.reply
+            if isinstance(message, LockEnded) and isinstance(reply, Order):
+                log.warning("the lock of order %s has ended: %s", reply.order_id, reply.state)
         if isinstance(message, ByMember):
             envelope.resolve(self._answer(message, outcome))
         elif isinstance(outcome, Refusal):
@@ -383,21 +370,3 @@ class DiningSession(Actor[Message]):
         assert session is not None
         members = session.present(self._audience.online)
         self._tell(Presence(members, self._around.clock.now()), besides=besides)
-
-    def _carry(self, order: Order) -> None:
-        """Start the child task that carries this order to the POS."""
-        around = self._around
-        self._pos_task = PosTask(
-            order.order_id,
-            around.pos,
-            around.pos_times,
-            around.clock,
-            self.context.ask_self,
-            partial(weigh_late_answer, around.store, around.clock),
-            around.rng,
-        )
-        self.context.start_task(self._carry_to_the_end, self._pos_task)
-
-    async def _carry_to_the_end(self, task: PosTask) -> None:
-        with self._around.carrying.one():
-            await task.run()

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from comanda.actors import audience, dining_session
+from comanda.actors import audience, carrier
 from comanda.actors.domain import messages, money, session
 from comanda.actors.domain.messages import ClientSettings, encode
 from comanda.actors.house import HouseLimits
@@ -85,7 +85,7 @@ LIMITS: dict[str, float] = {
     "connections of one address": FRONT.connections,
     "connections of the server": WORKER.max_connections,
     "commands that may wait for one table": HOUSE.mailbox_capacity,
-    "seconds between two `resolve_now` that are heeded": dining_session.RESOLVE_INTERVAL_SECONDS,
+    "seconds between two `resolve_now` that are heeded": carrier.RESOLVE_INTERVAL_SECONDS,
     "seconds that a cart stays locked, at most": HOUSE.lock_limit_seconds,
     "seconds between the server's pings": WORKER.ping_interval_seconds,
     "seconds for a sign of life after a ping": WORKER.pong_timeout_seconds,

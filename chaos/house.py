@@ -35,8 +35,9 @@ class House:
         self.plan = plan
         self.folder = folder
         self.journal = Journal(folder / "journal.jsonl")
-        self.place = Place(a_free_port())
-        self.pos = Pos(folder, self.place.port)
+        self.port = a_free_port()
+        self.place = Place(self.port)
+        self.pos = Pos(folder, self.port)
         self.server = self._server_at(self.place.port)
         self.staff = Staff(self.place, self.pos.url, random.Random(rng.random()))
         self.samples: list[Sample] = []
@@ -141,6 +142,15 @@ class House:
         first, self.server = self.server, second
         await self.place.move(port)
         return first
+
+    async def back_to_one_server(self, first: Program) -> None:
+        """Kill both, and start one on the port that the POS knows."""
+        await first.kill()
+        self.kills += 1
+        await self.kill_server("the second server killed")
+        self.server = first
+        await self.start_server()
+        await self.place.move(self.port)
 
     async def acknowledged(self, seconds: float) -> bool:
         """Wait until the server's present life has acknowledged something. False: not in time."""

@@ -42,8 +42,7 @@ class House:
         self.staff = Staff(self.place, self.pos.url, random.Random(rng.random()))
         self.samples: list[Sample] = []
         self._copies: list[tuple[Path, float, int]] = []
-        self.faults: list[str] = []
-        """What went wrong by itself, in words."""
+        self.faults = self.place.faults
         self.kills = 0
         self.members = [
             Member(

@@ -38,6 +38,7 @@ class House:
         self.port = a_free_port()
         self.place = Place(self.port)
         self.pos = Pos(folder, self.port)
+        self._servers: list[Program] = []
         self.server = self._server_at(self.place.port)
         self.staff = Staff(self.place, self.pos.url, random.Random(rng.random()))
         self.samples: list[Sample] = []
@@ -80,7 +81,8 @@ class House:
     async def close(self) -> None:
         """Kill what still runs."""
         with trio.CancelScope(shield=True):
-            await self.server.kill()
+            for server in self._servers:
+                await server.kill()
             await self.pos.program.kill()
             await self.place.aclose()
             await self.staff.aclose()
@@ -125,7 +127,9 @@ class House:
             del self._copies[0]
 
     def _server_at(self, port: int) -> Program:
-        return server_program(self.plan, self.folder, port, self.pos.port)
+        server = server_program(self.plan, self.folder, port, self.pos.port)
+        self._servers.append(server)
+        return server
 
     async def second_server(self) -> Program | None:
         """Another server on the same database, where members go from now on; the first one comes back.

@@ -144,8 +144,7 @@ async def second_server(house: House, rng: random.Random) -> str:
     await house.acknowledged(10)
     first.go_on()
     await trio.sleep(LATE_SECONDS)
-    await first.kill()
-    house.kills += 1
+    await house.back_to_one_server(first)
     return ""
 
 

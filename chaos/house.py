@@ -35,14 +35,15 @@ class House:
         self.plan = plan
         self.folder = folder
         self.journal = Journal(folder / "journal.jsonl")
-        self.place = Place(a_free_port())
-        self.pos = Pos(folder, self.place.port)
+        self.port = a_free_port()
+        self.place = Place(self.port)
+        self.pos = Pos(folder, self.port)
+        self._servers: list[Program] = []
         self.server = self._server_at(self.place.port)
         self.staff = Staff(self.place, self.pos.url, random.Random(rng.random()))
         self.samples: list[Sample] = []
         self._copies: list[tuple[Path, float, int]] = []
-        self.faults: list[str] = []
-        """What went wrong by itself, in words."""
+        self.faults = self.place.faults
         self.kills = 0
         self.members = [
             Member(
@@ -80,7 +81,8 @@ class House:
     async def close(self) -> None:
         """Kill what still runs."""
         with trio.CancelScope(shield=True):
-            await self.server.kill()
+            for server in self._servers:
+                await server.kill()
             await self.pos.program.kill()
             await self.place.aclose()
             await self.staff.aclose()
@@ -125,7 +127,9 @@ class House:
             del self._copies[0]
 
     def _server_at(self, port: int) -> Program:
-        return server_program(self.plan, self.folder, port, self.pos.port)
+        server = server_program(self.plan, self.folder, port, self.pos.port)
+        self._servers.append(server)
+        return server
 
     async def second_server(self) -> Program | None:
         """Another server on the same database, where members go from now on; the first one comes back.
@@ -141,6 +145,15 @@ class House:
         first, self.server = self.server, second
         await self.place.move(port)
         return first
+
+    async def back_to_one_server(self, first: Program) -> None:
+        """Kill both, and start one on the port that the POS knows."""
+        await first.kill()
+        self.kills += 1
+        await self.kill_server("the second server killed")
+        self.server = first
+        await self.start_server()
+        await self.place.move(self.port)
 
     async def acknowledged(self, seconds: float) -> bool:
         """Wait until the server's present life has acknowledged something. False: not in time."""

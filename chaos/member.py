@@ -43,6 +43,10 @@ COME_BACK_SECONDS = (0.02, 0.2)
 
 SEAT_SECONDS = 5.0
 
+SESSION_CLOSED = "closed 4410"
+SEAT_LOST = ("closed 4404", "does not sit at this table")
+"""How a server closes on a member whose seat it has given and forgotten: never, or it is a violation."""
+
 LEFT_OPEN_MOST = 2
 """Connections that a member has turned away from and left open; a server takes four of a member."""
 
@@ -59,6 +63,8 @@ class Place:
     def __init__(self, port: int) -> None:
         self.port = port
         self.quiet = False
+        self.faults: list[str] = []
+        """What went wrong by itself, in words."""
         self._clients = AsyncExitStack()
 
     async def move(self, port: int) -> None:
@@ -169,7 +175,10 @@ class Member:
         try:
             talk = await begin_talk(self._place.port, seat, self._journal)
         except WireBroken as broken:
-            if "4410" in str(broken):
+            lost = any(words in str(broken) for words in SEAT_LOST)
+            if lost:
+                self._place.faults.append(f"{self.name} has lost its seat: {broken}")
+            if lost or SESSION_CLOSED in str(broken):
                 self._leave()
             return
         self._talk, self._over, self._listening = talk, trio.Event(), trio.CancelScope()

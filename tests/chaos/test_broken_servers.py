@@ -9,7 +9,7 @@ from chaos.broken_server import BROKEN
 from chaos.evening import run_evening
 from chaos.plan import Plan
 
-CYCLES = {"kill-server": 2, "stop-pos": 2, "cut-members": 4, "second-server": 4}
+CYCLES = {"kill-server": 2, "stop-pos": 2, "cut-members": 10, "second-server": 3}
 """As many as the slowest of the faults below needs to show."""
 
 FOUND_BY = {

@@ -60,7 +60,7 @@ async def test_a_few_disturbances_lose_nothing_and_do_nothing_twice(tmp_path: Pa
 
 async def test_a_violation_is_told_with_its_evidence_and_how_to_repeat_it(tmp_path: Path) -> None:
     broken = "chaos.broken_server no-request-memory"
-    options = ["--cycles", "3", "--only", "cut-members", "--server-module", broken]
+    options = ["--cycles", "10", "--only", "cut-members", "--server-module", broken]
     with trio.fail_after(RUN_SECONDS):
         run = await trio.run_process(
             command(*options), env=environment(tmp_path), capture_stdout=True, check=False

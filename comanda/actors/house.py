@@ -126,7 +126,7 @@ class House:
             on_event=on_event,
             random=rng.random,
         )
-        self._sweeps = Sweeps(store, self.registry, clock, self.limits.sweeps, self._reread_menus)
+        self._sweeps = Sweeps(around, self.registry, self.limits.sweeps, self._reread_menus)
         self.reconciliation = Reconciliation(
             store,
             pos,

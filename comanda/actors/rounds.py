@@ -7,9 +7,18 @@ import trio
 
 from comanda.runtime import RuntimeRefusal
 
-from .ports import NoSuchSession, StorageUnavailable
+from .ports import CommitUnknown, NoSuchSession, StaleEpoch, StorageUnavailable
 
 log = logging.getLogger(__name__)
+
+_TO_BE_TRIED_AGAIN = (
+    RuntimeRefusal,
+    NoSuchSession,
+    StorageUnavailable,
+    CommitUnknown,
+    StaleEpoch,
+)
+"""What is nobody's fault: the next round finds whatever is still to be done."""
 
 
 class Rounds:
@@ -48,7 +57,7 @@ class Rounds:
     async def _run(self, name: Hashable, errand: Callable[[], Awaitable[None]]) -> None:
         try:
             await errand()
-        except (RuntimeRefusal, NoSuchSession, StorageUnavailable) as error:
+        except _TO_BE_TRIED_AGAIN as error:
             log.warning("%s was not done, it will be tried again: %s", name, error)
         except Exception:
             log.exception("%s failed; it will be tried again", name)

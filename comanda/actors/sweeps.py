@@ -4,6 +4,7 @@ Deadlines are watched here and not by the actors, so that a passivated or quaran
 too. No session's trouble may delay another's: each is reached in a task of its own.
 """
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,12 +12,16 @@ from functools import partial
 
 import trio
 
-from comanda.runtime import Registry
+from comanda.runtime import Quarantined, Registry
 
 from .domain.inputs import CloseSession, LockEnded
-from .ports import Clock, SessionKey, Store
+from .ports import SessionKey
 from .rounds import Rounds
 from .sayings import Message
+from .surroundings import Surroundings
+from .unattended import decide_unattended
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +45,15 @@ class Sweeps:
 
     def __init__(
         self,
-        store: Store,
+        around: Surroundings,
         registry: Registry[SessionKey, Message],
-        clock: Clock,
         limits: SweepLimits,
         reread_menus: Callable[[], Awaitable[None]],
     ) -> None:
-        self._store = store
+        self._around = around
+        self._store = around.store
+        self._clock = around.clock
         self._registry = registry
-        self._clock = clock
         self._limits = limits
         self._reread_menus = reread_menus
 
@@ -86,5 +91,12 @@ class Sweeps:
     async def _run_errand(self, key: SessionKey, message: LockEnded | CloseSession | None) -> None:
         if message is None:
             await self._registry.ref(key)
-        else:
+            return
+        try:
             await self._registry.tell(key, message)
+        except Quarantined:
+            # A lock ends in time whoever rests: the staff must hear of the order.
+            if not isinstance(message, LockEnded):
+                raise
+            await decide_unattended(self._around, key, message)
+            log.warning("the lock of order %s was ended without its session", message.order_id)

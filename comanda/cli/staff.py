@@ -33,6 +33,9 @@ LISTED_MOST: Final = 10_000
 PAGE_MOST: Final = 200
 """Orders a page, by the protocol."""
 
+NO_REASON: Final = "no reason was given"
+"""What the record says where nobody could be asked."""
+
 REFUSED: Final = 1
 STATES: Final[tuple[OrderStateName, ...]] = get_args(OrderStateName)
 COLUMNS: Final = (
@@ -125,8 +128,12 @@ def resolve(
         Outcome, typer.Argument(help="confirmed: the kitchen has it. rejected: it never will.")
     ],
     reason: Annotated[
-        str, typer.Option(help="How you know; kept with the order, or with its incidents.")
-    ],
+        str | None,
+        typer.Option(
+            help="How you know; kept with the order, or with its incidents. Asked for on a terminal "
+            "where it is not given."
+        ),
+    ] = None,
     reference: Annotated[
         str | None, typer.Option(help="The POS's name for the order, where it has one.")
     ] = None,
@@ -140,6 +147,8 @@ def resolve(
     stays as it is, whatever is said to close its incidents. Exits with 1 where the server refuses, with
     2 where there is no such server or token.
     """
+    if reason is None:
+        reason = typer.prompt("How do you know") if sys.stdin.isatty() else NO_REASON
     if not (reason.strip() and len(reason) <= MAX_REASON_CHARACTERS):
         give_up(f"--reason must be 1 to {MAX_REASON_CHARACTERS} characters")
     if reference is not None and not (

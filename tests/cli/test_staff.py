@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from comanda.cli.staff import NO_REASON
 from tests.signing import SECRET, signed
 
 from .helpers import STAFF_TOKEN, Server, a_server, on_a_terminal, run
@@ -76,6 +77,15 @@ def test_an_order_can_be_cancelled_with_the_token_in_a_file(hasty: Server, tmp_p
     options = ("--reason", "Nobody has it", "--staff-token-file", str(file))
     done = run("resolve", order_id, "rejected", *options, "--server", hasty.url)
     assert (done.returncode, done.stdout) == (0, f"{order_id} is rejected\n"), done.stderr
+
+
+def test_where_nobody_can_be_asked_for_the_reason_the_record_says_so(hasty: Server) -> None:
+    order_id = left_to_the_staff(hasty, 9)
+    done = run("resolve", order_id, "confirmed", "--server", hasty.url, **TOKEN)
+    assert (done.returncode, done.stdout) == (0, f"{order_id} is confirmed\n"), done.stderr
+    listed = json.loads(orders(hasty, "--state", "confirmed", "--json"))["orders"]
+    (order,) = [one for one in listed if one["order_id"] == order_id]
+    assert order["decided_reason"] == NO_REASON
 
 
 def test_the_staff_see_an_incident_and_close_it(hasty: Server) -> None:

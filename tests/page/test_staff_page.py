@@ -307,10 +307,10 @@ async def test_one_tap_sells_an_item_out_on_every_phone_and_one_brings_it_back(
 ) -> None:
     ana = await sit(1, "Ana")
     await tablet.tap("link", "Menu")
-    await tablet.tap("button", "Mark Lemonade sold out")
-    await tablet.one("button", "Put Lemonade back on the menu")
+    await tablet.tap("button", "Mark sold out: Lemonade")
+    await tablet.one("button", "Put back on: Lemonade")
     await ana.one("button", "Add Lemonade", enabled=False)
-    await tablet.tap("button", "Put Lemonade back on the menu")
+    await tablet.tap("button", "Put back on: Lemonade")
     await ana.one("button", "Add Lemonade", enabled=True)
 
 
@@ -359,7 +359,9 @@ async def test_the_sheet_has_a_code_for_every_table_and_six_fit_on_a_page(
     )
     pages = re.findall(rb"/Type /Page\b", base64.b64decode(printed["data"]))
     assert len(pages) == 2
+    await tablet.resize(718, 1047)  # what an A4 page has between its margins
     await tablet.tab.call("Emulation.setEmulatedMedia", media="print")
+    await tablet.shot("staff-printed")
     assert (await tablet.text()).startswith("Trattoria Comanda\n\nTable T1\n")
 
 
@@ -391,8 +393,8 @@ async def test_every_section_can_be_read_and_touched(
     await tablet.tap("button", "Kitchen has it")
     await is_for_everybody(tablet, f"staff-orders-{size}")
     await tablet.tap("link", "Menu")
-    await tablet.tap("button", "Mark Diavola sold out")
-    await tablet.one("button", "Put Diavola back on the menu")
+    await tablet.tap("button", "Mark sold out: Diavola")
+    await tablet.one("button", "Put back on: Diavola")
     await tablet.tap("button", "Change the price of Margherita")
     await is_for_everybody(tablet, f"staff-menu-{size}")
     await tablet.tap("link", "QR codes")

@@ -23,7 +23,7 @@ function Item({ item, restaurant, onPatch }) {
   const opener = useFocusBack(isPricing);
   const { currency, minor_digits: digits } = restaurant;
   return html`
-    <div class="staff-item">
+    <div class=${`staff-item ${item.available ? "" : "off"}`}>
       <div>
         <h3>${item.name}</h3>
         <p class="price"><span class="number">${money(item.price, currency, digits)}</span>
@@ -33,7 +33,7 @@ function Item({ item, restaurant, onPatch }) {
         <button class="plain" type="button" ref=${opener} disabled=${isPricing} aria-label=${button.priceOf(item.name)}
           onClick=${() => setPricing(true)}>${button.price}</button>
         ${item.available
-          ? html`<button class="plain orange" type="button" disabled=${isBusy} aria-label=${button.soldOutOf(item.name)}
+          ? html`<button class="plain gray" type="button" disabled=${isBusy} aria-label=${button.soldOutOf(item.name)}
               onClick=${() => run(() => onPatch(item.menu_item_id, { available: false }))}>${button.soldOut}</button>`
           : html`<button class="plain quiet" type="button" disabled=${isBusy} aria-label=${button.againOf(item.name)}
               onClick=${() => run(() => onPatch(item.menu_item_id, { available: true }))}>${button.again}</button>`}

@@ -3,6 +3,7 @@
 import { time } from "./format.js";
 import { OrderLines } from "./OrderLines.js";
 import { StaffSettle } from "./StaffSettle.js";
+import { NEWEST } from "./staff_api.js";
 import { canBeSettled, needsStaff, standing } from "./staff_orders.js";
 import { label, note, state as words } from "./staff_wording.js";
 import { html } from "./view.js";
@@ -18,13 +19,14 @@ export function StaffOrders({ orders, restaurant, onSettle }) {
           <li key=${order.order_id}><${OrderCard} order=${order} restaurant=${restaurant} onSettle=${onSettle} /></li>`)}
       </ul>
     </section>`;
-  const isEmpty = Object.values(orders).every((list) => list.length === 0);
+  const count = Object.values(orders).flat().length;
+  const isCut = count >= NEWEST;
   return html`
-    ${isEmpty && html`<p class="empty soft">${label.noOrders}</p>`}
+    ${count === 0 && html`<p class="empty soft">${label.noOrders}</p>`}
     ${heap(label.waiting, orders.waiting, "waiting")}
     ${heap(label.onTheirWay, orders.onTheirWay, "on-their-way")}
     ${heap(label.over, orders.over, "over")}
-    ${orders.over.length >= 90 && html`<p class="soft small">${label.newest}</p>`}`;
+    ${isCut && html`<p class="soft small">${label.newest(NEWEST)}</p>`}`;
 }
 
 function OrderCard({ order, restaurant, onSettle }) {

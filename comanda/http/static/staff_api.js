@@ -5,8 +5,10 @@ import { ApiError } from "./api.js";
 /** One call, from its first byte to its last. */
 const TIMEOUT_MS = 10_000;
 
-const NEWEST = 100; // orders of the evening on one page; the server's bound is 200
-const WAITING = 200;
+/** Orders that the page shows at most, besides those that wait. */
+export const NEWEST = 100;
+
+const WAITING = 200; // the server's bound
 
 /** The calls with one staff token. `fetch` and `clock` are as in `setupConnection`. Each raises `ApiError`. */
 export function createStaffApi({ baseUrl, fetch, clock, token }) {

@@ -74,7 +74,7 @@ export const label = {
   onTheirWay: "On their way",
   over: "Settled",
   noOrders: "Nothing is ordered yet",
-  newest: "The newest 100 orders are shown.",
+  newest: (n) => `The newest ${n} orders are shown.`,
   order: (orderId) => `Order ${orderId}`,
   placed: (who, time) => `${who}, ${time}`,
   reason: "Why? This is kept on record.",

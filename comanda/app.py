@@ -217,6 +217,7 @@ def _front(
             retry_delay_seconds=settings.retry_delay,
         ),
         public_url=settings.public_url,
+        listens_on=settings.host,
         allowed_origins=settings.allowed_origin,
     )
 

@@ -232,6 +232,11 @@ class House:
         assert isinstance(view, View)
         return view
 
+    def online(self, key: SessionKey) -> frozenset[str]:
+        """The members of a session who have a connection; nobody where it is not in memory."""
+        live = self.registry.live(key)
+        return live.view.online if live is not None and isinstance(live.view, View) else frozenset()
+
     async def close_session(self, key: SessionKey, reason: str) -> None:
         """The party has left: the table's next join opens a new session."""
         await self._ask(key, CloseSession(reason))

@@ -23,11 +23,14 @@ __all__ = [
     "Loaded",
     "Menus",
     "NoSuchSession",
+    "OpenTable",
+    "OrderAtTable",
     "OrderPage",
     "Outlet",
     "Overdue",
     "Pos",
     "Restaurant",
+    "SeatedMember",
     "SessionKey",
     "StaleEpoch",
     "Standing",
@@ -78,6 +81,41 @@ class OrderPage(Struct, frozen=True):
 
     orders: tuple[StaffOrder, ...]
     next: str | None
+
+
+class SeatedMember(Struct, frozen=True):
+    """Who has sat down at a table."""
+
+    member_id: str
+    name: str
+
+
+class OrderAtTable(Struct, frozen=True):
+    """An order without an outcome. `total_minor` is in minor units."""
+
+    order_id: str
+    state: OrderStateName
+    placed_by_name: str
+    placed_at: datetime
+    total_minor: int
+
+
+class OpenTable(Struct, frozen=True):
+    """A table with a party at it.
+
+    `total_minor` is the cart's, in minor units. `pending` is the order that holds the lock, `in_doubt`
+    are those that wait for the staff, the oldest first.
+    """
+
+    key: SessionKey
+    code: str
+    label: str
+    opened_at: datetime
+    members: tuple[SeatedMember, ...]
+    total_minor: int
+    minor_digits: int
+    pending: OrderAtTable | None
+    in_doubt: tuple[OrderAtTable, ...]
 
 
 class Weighed(Struct, frozen=True):
@@ -181,6 +219,10 @@ class Store(Protocol):
         price_minor: int | None,
     ) -> Menu | None:
         """Change an item's availability, price or both; the menu as it then stands, None: no such item."""
+        ...
+
+    async def open_tables(self, restaurant_id: int) -> tuple[OpenTable, ...]:
+        """A restaurant's tables with a party at them, the longest open first."""
         ...
 
     async def confirmed_orders(self, pid: str) -> tuple[OrderRecord, ...]:

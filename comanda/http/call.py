@@ -1,17 +1,20 @@
 """One HTTP request as an endpoint sees it: who asks, with what, and how often."""
 
+import hashlib
 from typing import Any, NoReturn
 
 import msgspec
-from quart import request
+from quart import Response, request
 
+from comanda.actors.domain.messages import encode
 from comanda.actors.ports import SessionKey
 
+from .addresses import is_plain_host, local_addresses, phone_addresses
 from .auth import BadToken, MemberPass
 from .callbacks import BadSignature
 from .front import Front
 from .limits import AddressBuckets
-from .problems import Refused
+from .problems import Refused, bare_response
 
 MAX_QUERY_CHARACTERS = 512
 
@@ -72,6 +75,25 @@ class Call:
     def if_none_match(self, etag: str) -> bool:
         """Whether the asker has this version already."""
         return bool(request.if_none_match.contains_weak(etag.strip('"')))
+
+    def with_etag(self, answer: Any) -> Response:
+        """The answer as JSON; a 304 where the asker has just this one already.
+
+        For what is asked for again and again. Nobody on the way is to keep it.
+        """
+        body = encode(answer)
+        etag = hashlib.sha256(body).hexdigest()[:32]
+        headers = {"ETag": f'"{etag}"', "Cache-Control": "no-store"}
+        if self.if_none_match(etag):
+            return bare_response(304, headers)
+        return Response(body, 200, headers, content_type="application/json")
+
+    def phone_addresses(self) -> tuple[str, ...]:
+        """The addresses under which a phone may reach this server, the likeliest first."""
+        host = request.host if is_plain_host(request.host) else "localhost"
+        asked_under = f"{request.scheme}://{host}"
+        front = self.front
+        return phone_addresses(front.public_url, asked_under, front.listens_on, local_addresses())
 
     def websocket_url(self, path: str) -> str:
         """The absolute ws or wss address of `path`, as the asker can reach it."""

@@ -4,6 +4,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+BUSY = ("rate_limited", "too_busy", "storage_unavailable")
+BODY = ("bad_message", "payload_too_large", "unsupported_media_type")
+TOKEN = ("unauthorized", "forbidden", "not_found", *BUSY)
+"""Codes of problems that go together: of calls that need storage, a body, somebody's token."""
+
 Access = Literal["anyone", "member", "staff", "pos"]
 
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import trio
 
-from comanda.actors.domain.messages import ClientSettings
+from comanda.actors.domain.messages import ClientSettings, RestaurantInfo
 from comanda.actors.house import House
 from comanda.actors.ports import SessionKey, StorageUnavailable
 
@@ -26,7 +26,11 @@ READY_SECONDS = 1.0
 
 @dataclass
 class Front:
-    """One server's front. `public_url` is the address that guests' phones use, where it is known."""
+    """One server's front.
+
+    `public_url` is the address that guests' phones use, where it is known; `listens_on` the host that
+    the server is bound to.
+    """
 
     house: House
     members: MemberTokens
@@ -36,6 +40,7 @@ class Front:
     limits: FrontLimits = field(default_factory=FrontLimits)
     client_settings: ClientSettings = field(default_factory=ClientSettings)
     public_url: str | None = None
+    listens_on: str = "127.0.0.1"
     allowed_origins: tuple[str, ...] = ()
     draining: bool = False
 
@@ -60,6 +65,13 @@ class Front:
             parts = urlsplit(self.public_url)
             ours.add(f"{parts.scheme}://{parts.netloc}")
         return origin.lower() in {one.lower().rstrip("/") for one in ours}
+
+    def restaurant_info(self, restaurant_id: int) -> RestaurantInfo:
+        """A restaurant of this house, as phones and the staff's page are told of it."""
+        restaurant = self.house.book.restaurant(restaurant_id)
+        assert restaurant is not None
+        menu = restaurant.menu
+        return RestaurantInfo(restaurant_id, restaurant.name, menu.currency, menu.minor_digits)
 
     async def find_session(
         self, session_pid: str, likely: SessionKey | None = None

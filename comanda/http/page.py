@@ -1,18 +1,15 @@
 """The answers that a browser gets: HTML pages that are asked for anew, assets that are kept for good."""
 
-import re
-
 from quart import Response, request
 from werkzeug.exceptions import NotFound
 
+from .addresses import is_plain_host
 from .call import Call
 from .problems import bare_response
 from .static_files import StaticFile, static_tree
 
 FOR_GOOD = "public, max-age=31536000, immutable"
 """A year, which is as long as caches honour; the hash in the address makes it right."""
-
-_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 
 
 async def get_table_page(call: Call, table_code: str) -> Response:
@@ -54,7 +51,7 @@ def content_policy(host: str) -> str:
     Older browsers do not count websockets to the same host as 'self', so it is named. A Host header
     that is no plain host and port is left out.
     """
-    websockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
+    websockets = f" ws://{host} wss://{host}" if is_plain_host(host) else ""
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
         f"connect-src 'self'{websockets}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

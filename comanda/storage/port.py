@@ -13,6 +13,7 @@ from comanda.actors.domain.messages import OrderRecord, OrderStateName, StaffOrd
 from comanda.actors.domain.order import Order, PosOutcome
 from comanda.actors.ports import (
     Loaded,
+    OpenTable,
     OrderPage,
     Overdue,
     SessionKey,
@@ -22,7 +23,7 @@ from comanda.actors.ports import (
     Weighed,
 )
 
-from . import history, incidents, menus, sessions
+from . import history, incidents, menus, occupancy, sessions
 from .groups import Call, Commit, Reserve, Work, probe
 
 T = TypeVar("T")
@@ -91,6 +92,10 @@ class PortMethods(ABC):
         return await self._writing(
             lambda c: menus.change_menu_item(c, restaurant_id, menu_item_id, available, price_minor)
         )
+
+    async def open_tables(self, restaurant_id: int) -> tuple[OpenTable, ...]:
+        """A restaurant's tables with a party at them, the longest open first."""
+        return await self._reading(lambda c: occupancy.open_tables(c, restaurant_id))
 
     async def confirmed_orders(self, pid: str) -> tuple[OrderRecord, ...]:
         """A session's history: its confirmed orders, newest first."""

@@ -22,6 +22,7 @@ from comanda.http import (
     limits,
     quart_app,
     routes,
+    staff_routes,
 )
 from comanda.http.endpoints import Endpoint
 from comanda.http.limits import FrontLimits
@@ -60,15 +61,15 @@ LIMITS: dict[str, float] = {
     "characters of the sentence with a `bad_message`": messages.MAX_SENTENCE_CHARACTERS,
     "characters of the staff's reason for settling an order": messages.MAX_REASON_CHARACTERS,
     "characters of a `pos_reference` that the staff give": messages.MAX_REFERENCE_CHARACTERS,
-    "characters of an `order_id`": routes.MAX_ORDER_ID_CHARACTERS,
+    "characters of an `order_id`": staff_routes.MAX_ORDER_ID_CHARACTERS,
     "characters of a `session_pid`": front.MAX_PID_CHARACTERS,
     "characters of a query parameter": call.MAX_QUERY_CHARACTERS,
     "bytes of a request body": quart_app.MAX_BODY_BYTES,
     "bytes of a request's head": WORKER.header_bytes,
     "bytes of a websocket message": WORKER.message_bytes,
     "bytes that may wait for a slow reader": WORKER.outgoing_bytes,
-    "orders a page, at most": routes.PAGE_MOST,
-    "orders a page, by default": routes.PAGE_DEFAULT,
+    "orders a page, at most": staff_routes.PAGE_MOST,
+    "orders a page, by default": staff_routes.PAGE_DEFAULT,
     "seconds from the handshake to the join": FRONT.join_timeout_seconds,
     "frames behind the join before it is answered": FRONT.early_messages,
     "characters of those frames together": FRONT.early_characters,
@@ -161,7 +162,9 @@ def test_the_queries_are_those_of_the_code() -> None:
         if endpoint.query:
             assert section_of(endpoint).column("query") == list(endpoint.query)
     text = section_of(BY_NAME["GET /api/restaurants/{restaurant_id}/orders"]).prose
-    assert f"1 to {routes.PAGE_MOST}, {routes.PAGE_DEFAULT} where it is not given" in text
+    assert (
+        f"1 to {staff_routes.PAGE_MOST}, {staff_routes.PAGE_DEFAULT} where it is not given" in text
+    )
 
 
 def test_the_problem_codes_and_statuses_are_those_of_the_code() -> None:
@@ -224,7 +227,8 @@ def test_the_limits_are_those_of_the_code() -> None:
 
 def test_every_bound_that_a_client_can_meet_is_among_the_limits() -> None:
     known = list(LIMITS.values())
-    for module in (messages, money, session, audience, call, front, limits, quart_app, routes):
+    modules = (messages, money, session, audience, call, front, limits, quart_app)
+    for module in (*modules, routes, staff_routes):
         for name, value in vars(module).items():
             if re.match(r"(MAX|PAGE)_", name) and name not in INSIDE:
                 assert value in known, f"{module.__name__}.{name} is not on the page"

@@ -16,6 +16,9 @@ PROTOCOLS_CALLS = {
     ("get", "/api/sessions/{session_pid}/cart"),
     ("get", "/api/sessions/{session_pid}/orders"),
     ("post", "/api/sessions/{session_pid}/close"),
+    ("get", "/api/restaurants"),
+    ("get", "/api/restaurants/{restaurant_id}/tables"),
+    ("get", "/api/restaurants/{restaurant_id}/qr-codes"),
     ("get", "/api/restaurants/{restaurant_id}/orders"),
     ("post", "/api/orders/{order_id}/resolve"),
     ("post", "/api/pos/callbacks"),
@@ -25,6 +28,7 @@ PROTOCOLS_CALLS = {
     ("get", "/metrics"),
     ("get", "/openapi.json"),
     ("get", "/t/{table_code}"),
+    ("get", "/staff"),
 }
 
 # The parts of OpenAPI 3.1's own schema that concern a document like ours.

@@ -9,3 +9,8 @@ def plain(text: str) -> str:
     No database takes a NUL as text, and an escape sequence must not reach anybody's terminal.
     """
     return text if text.isprintable() else text.translate(_CONTROLS)
+
+
+def one_line(text: str) -> str:
+    """What somebody has typed, as one line of plain text."""
+    return " ".join(plain(text).split())

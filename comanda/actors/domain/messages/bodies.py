@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from .shapes import OrderRecord, StaffOrder
-from .vocabulary import EventId, MemberName, OrderId, PosReference, Reason
+from .shapes import OrderRecord, PresentMember, StaffOrder
+from .vocabulary import EventId, MemberName, OrderId, OrderStateName, PosReference, Reason
 
 
 class ClientSettings(Struct, frozen=True):
@@ -113,6 +113,72 @@ class StaffOrderList(Struct, frozen=True):
 
     orders: tuple[StaffOrder, ...]
     next: str | None = None
+
+
+class RestaurantList(Struct, frozen=True):
+    """The restaurants that a staff token opens."""
+
+    restaurants: tuple[RestaurantInfo, ...]
+
+
+class UnsettledOrder(Struct, frozen=True):
+    """An order without an outcome, in one line."""
+
+    order_id: str
+    state: OrderStateName
+    placed_by_name: str
+    placed_at: datetime
+    total: Decimal
+
+
+class PartyInfo(Struct, frozen=True):
+    """Who is at a table since when, what their cart costs, and what became of their orders.
+
+    `pending_order` holds the cart's lock; `orders_in_doubt` wait for the staff.
+    """
+
+    session_pid: str
+    opened_at: datetime
+    members: tuple[PresentMember, ...]
+    total: Decimal
+    pending_order: UnsettledOrder | None
+    orders_in_doubt: tuple[UnsettledOrder, ...]
+
+
+class StaffTable(Struct, frozen=True):
+    """A table for the staff. `party` is null where nobody sits."""
+
+    code: str
+    label: str
+    party: PartyInfo | None
+
+
+class StaffTableList(Struct, frozen=True):
+    """A restaurant's tables, in the menu file's order."""
+
+    restaurant_id: int
+    tables: tuple[StaffTable, ...]
+
+
+class QrCode(Struct, frozen=True):
+    """A table's QR code as an SVG picture, and the link that it carries."""
+
+    code: str
+    label: str
+    link: str
+    svg: str
+
+
+class QrCodeList(Struct, frozen=True):
+    """A restaurant's QR codes, all with the same `address`, one of `addresses`.
+
+    `reachable` is false where that is this machine's own, which no phone can reach.
+    """
+
+    address: str
+    addresses: tuple[str, ...]
+    reachable: bool
+    codes: tuple[QrCode, ...]
 
 
 class MenuItemPatch(Struct, frozen=True):

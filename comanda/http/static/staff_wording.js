@@ -1,0 +1,90 @@
+// Every text of the staff's page.
+
+export const button = {
+  signIn: "Sign in",
+  signingIn: "One moment…",
+  signOut: "Sign out",
+  close: "Close table",
+  closeSurely: (label) => `Yes, close ${label}`,
+  keepOpen: "Keep it open",
+  has: "Kitchen has it",
+  hasNot: "Kitchen does not have it",
+  hasSurely: "Yes, it is confirmed",
+  hasNotSurely: "Yes, it is rejected",
+  foundMade: "It was made",
+  foundNotMade: "It was not made",
+  foundSurely: "Yes, close this",
+  back: "Back",
+  soldOut: "Mark sold out",
+  soldOutOf: (name) => `Mark sold out: ${name}`,
+  again: "Put back on",
+  againOf: (name) => `Put back on: ${name}`,
+  price: "Price",
+  priceOf: (name) => `Change the price of ${name}`,
+  save: "Save",
+  cancel: "Cancel",
+  print: "Print the sheet",
+};
+
+export const tab = { tables: "Tables", orders: "Orders", menu: "Menu", codes: "QR codes" };
+
+export const state = {
+  prepared: "Being sent",
+  sent: "At the kitchen",
+  unknown: "No answer yet",
+  needs_staff: "Needs you",
+  confirmed: "Confirmed",
+  rejected: "Rejected",
+};
+
+export const note = {
+  stale: (time) => `No connection. This is how it was at ${time}.`,
+  failed: (why) => `That did not work: ${why}`,
+  waiting: (n) => (n === 1 ? "1 order needs you" : `${n} orders need you`),
+  news: (order) => `Table ${order.table}: ${order.order_id} needs you.`,
+  tokenWrong: "This token is not valid. Please check it.",
+  tokenOver: "The token is no longer valid. Please sign in again.",
+  notStaff: "This is a guest's token and opens nothing here.",
+  closeWhat: (label, n) =>
+    `Close ${label}? ${n === 1 ? "Its guest is" : `Its ${n} guests are`} signed out and the cart is gone. Orders stay.`,
+  badPrice: (digits) => (digits === 0 ? "A number, without decimals" : `A number, with up to ${digits} decimals`),
+  reasonNeeded: "Say why, in a few words.",
+  unreachable:
+    "No phone can follow these codes: they lead to this very machine. Start Comanda with --host 0.0.0.0, or name its address with --public-url.",
+  sheet: "Six codes fit on a page of A4. Cut along the lines.",
+  stillOnItsWay: "It is still on its way. Once it has arrived this can be closed.",
+};
+
+export const label = {
+  title: "Staff",
+  sections: "Sections",
+  token: "Staff token",
+  tokenWhy: "It is kept in this tab until you sign out or close it.",
+  restaurant: "Restaurant",
+  loading: "One moment…",
+  open: (n) => (n === 1 ? "1 table open" : `${n} tables open`),
+  noneOpen: "No table is open",
+  free: "Free",
+  table: (name) => `Table ${name}`,
+  since: (time) => `since ${time}`,
+  nobody: "Nobody has sat down yet",
+  away: (name) => `${name} (away)`,
+  cart: "Cart",
+  waiting: "These need you",
+  onTheirWay: "On their way",
+  over: "Settled",
+  noOrders: "Nothing is ordered yet",
+  newest: (n) => `The newest ${n} orders are shown.`,
+  order: (orderId) => `Order ${orderId}`,
+  placed: (who, time) => `${who}, ${time}`,
+  reason: "Why? This is kept on record.",
+  reference: "Its number at the point of sale, if there is one",
+  decided: (who, why) => `Settled by ${who}: ${why}`,
+  doubtWhy: "The point of sale has given no answer. Look in the kitchen, then say which it is.",
+  incidentWhy: "The guests were told otherwise. Look into it, tell them, then close this.",
+  off: "Sold out",
+  newPrice: (name) => `New price of ${name}`,
+  address: "Address in the codes",
+  scan: "Scan to see the menu and order",
+  code: (name) => `QR code of table ${name}`,
+};

@@ -51,7 +51,7 @@ async def test_a_server_that_is_killed_and_started_again_loses_nothing(
 ) -> None:
     phones = [await new_phone(browser) for _ in range(2)]
     ana, ben = phones
-    never = ("--pos-delay", "60", "--pos-timeout", "60", "--order-timeout", "60")
+    never = ("--pos-delay", "50", "--pos-timeout", "50", "--order-timeout", "50")
     with a_server(tmp_path, *QUICK, *never) as server:
         port = int(server.url.rpartition(":")[2])
         for phone, name in ((ana, "Ana"), (ben, "Ben")):

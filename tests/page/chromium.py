@@ -104,19 +104,21 @@ class Browser:
         self.tabs: list[Tab] = []
 
     async def open_tab(self, width: int, height: int, *, dark: bool = False) -> "Tab":
-        """A page with storage of its own, as another person's phone has. Sizes in CSS pixels."""
+        """A page with storage of its own, as another person's phone has. Sizes in CSS pixels.
+
+        Cancelled, it may leave a tab without a page in `tabs`, to be closed like every other.
+        """
         is_phone = width < WIDEST_PHONE
-        context = await self._chromium.do(
-            self._chromium.browser.new_context(
-                viewport={"width": width, "height": height},
-                device_scale_factor=SCALE,
-                is_mobile=is_phone,
-                has_touch=is_phone,
-                color_scheme="dark" if dark else "light",
-                locale="en-US",
-            )
+        made = self._chromium.browser.new_context(
+            viewport={"width": width, "height": height},
+            device_scale_factor=SCALE,
+            is_mobile=is_phone,
+            has_touch=is_phone,
+            color_scheme="dark" if dark else "light",
+            locale="en-US",
         )
-        tab = Tab(self._chromium, context, has_touch=is_phone)
+        with trio.CancelScope(shield=True):  # else the browser would keep what nobody holds
+            tab = Tab(self._chromium, await self._chromium.do(made), has_touch=is_phone)
         self.tabs.append(tab)
         await tab.start()
         return tab

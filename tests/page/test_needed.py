@@ -4,15 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.cli.helpers import clean_environment
 
 from .needed import REQUIRED
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
 IN_NEED = [
     f"{FOLDER / 'test_shared_cart.py'}::test_a_code_of_no_table_says_so",
     f"{FOLDER / 'test_modules.py'}::test_the_modules_do_what_their_tests_say[cart.test.js]",
@@ -42,9 +40,8 @@ def test_without_browser_and_node_the_tests_are_skipped_and_say_why() -> None:
     assert "node is not installed" in said
 
 
-@pytest.mark.parametrize("value", ["1", "yes"])
-def test_without_browser_and_node_the_tests_fail_where_both_are_required(value: str) -> None:
-    said = run_with_nothing_on_the_path(**{REQUIRED: value})
+def test_without_browser_and_node_the_tests_fail_where_both_are_required() -> None:
+    said = run_with_nothing_on_the_path(**{REQUIRED: "1"})
     assert "1 failed, 1 error in" in said, said
     assert "no Chromium on this machine" in said
     assert "node is not installed" in said

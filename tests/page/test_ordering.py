@@ -142,7 +142,7 @@ async def test_a_failed_order_is_tried_again_by_itself(seat: SeatAt) -> None:
     ana = await seat("Ana")
     await ana.add("Margherita")
     await ana.open_cart()
-    await ana.order("pos:reject,pos:delay=1.5")
+    await ana.order("pos:reject,pos:delay=0.8")
     await ana.sees("Trying again by itself in")
     await ana.button(PENDING, enabled=False, colour="gray")
     await ana.sees(FAILED)

@@ -1,54 +1,41 @@
-"""Chromium, driven over the DevTools protocol on one websocket. No browser is downloaded: Debian's serves."""
+"""Chromium, driven by Playwright. No browser is downloaded: Debian's serves.
 
-import base64
-import json
+Playwright speaks asyncio, the tests speak Trio. So it lives on an asyncio loop in a thread of its own;
+a Trio task hands a call over, waits for it, and takes it back when it is cancelled.
+"""
+
+import asyncio
 import os
 import shutil
-import subprocess
-import time
-from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from itertools import count
-from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, TypeVar
 
 import trio
-from trio_websocket import ConnectionClosed, WebSocketConnection, open_websocket_url
+from playwright import async_api
+from playwright.async_api import CDPSession, ConsoleMessage, Page, Request, async_playwright
 
 START_SECONDS = 40
-"""A browser's first start on a busy machine."""
+"""A browser's first start on a busy machine; also the longest for its end."""
 
 ANSWER_SECONDS = 30
-MAX_MESSAGE_BYTES = 64 * 1024 * 1024
-"""A screenshot of a long page, in base64."""
+"""Far above what one call takes; only a fault makes it pass."""
 
-EVENTS_KEPT = 5_000
-"""Of one page: far more than an evening's frames and requests."""
+KEPT = 5_000
+"""Complaints and requests of one page: far more than an evening's."""
 
-_FLAGS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-extensions",
-    "--disable-default-apps",
-    "--no-first-run",
-    "--no-default-browser-check",
-    "--disable-breakpad",
-    "--metrics-recording-only",
-    "--mute-audio",
-    "--disable-background-timer-throttling",
-    "--disable-renderer-backgrounding",
-    "--disable-backgrounding-occluded-windows",
-    "--disable-features=Translate,OptimizationHints,MediaRouter",
-    "--hide-scrollbars",
-    "--lang=en-US",
-    "--remote-debugging-port=0",
-]
+SCALE = 2
+"""Of a phone's screen: device pixels for one of CSS."""
+
+WIDEST_PHONE = 800
+"""What is narrower is touched, and is told to be mobile; what is wider has a mouse."""
+
+_FLAGS = ["--disable-gpu", "--lang=en-US"]
+"""Beside Playwright's own."""
+
+Result = TypeVar("Result")
 
 
 def find_chromium() -> str | None:
@@ -56,159 +43,168 @@ def find_chromium() -> str | None:
     return os.environ.get("COMANDA_TEST_CHROMIUM") or shutil.which("chromium")
 
 
-@contextmanager
-def running_chromium(executable: str, profile: Path) -> Iterator[str]:
-    """A browser with an empty profile; the address of its DevTools websocket."""
-    command = [executable, *_FLAGS, f"--user-data-dir={profile}", "about:blank"]
-    nowhere = subprocess.DEVNULL
-    with subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere) as process:
+class Chromium:
+    """A running browser, and the loop on which it is spoken to."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, browser: async_api.Browser) -> None:
+        self.browser = browser
+        self._loop = loop
+
+    async def do(self, call: Coroutine[Any, Any, Result]) -> Result:
+        """The result of one of Playwright's calls. Cancelled, it is given up there too.
+
+        Raises:
+            async_api.Error: the browser refused it, or the page went away under it.
+            trio.TooSlowError: no answer within `ANSWER_SECONDS`.
+        """
+        future = asyncio.run_coroutine_threadsafe(call, self._loop)
         try:
-            yield _address(profile / "DevToolsActivePort", process)
+            with trio.fail_after(ANSWER_SECONDS):
+                return await trio.to_thread.run_sync(future.result, abandon_on_cancel=True)
         finally:
-            process.terminate()
-            try:
-                process.wait(START_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            future.cancel()
 
 
-def _address(told: Path, process: subprocess.Popen[bytes]) -> str:
-    """The browser writes its port and path into this file once it listens."""
-    deadline = time.monotonic() + START_SECONDS
-    while not (told.exists() and told.read_text().count("\n") >= 1):
-        assert process.poll() is None, f"the browser ended with {process.returncode}"
-        assert time.monotonic() < deadline, "the browser does not start"
-        time.sleep(0.02)
-    port, path = told.read_text().split("\n")[:2]
-    return f"ws://127.0.0.1:{port}{path}"
+@contextmanager
+def running_chromium(executable: str) -> Iterator[Chromium]:
+    """A browser with an empty profile."""
+    with _loop_in_a_thread() as loop:
+
+        def wait_for(call: Coroutine[Any, Any, Result]) -> Result:
+            return asyncio.run_coroutine_threadsafe(call, loop).result(START_SECONDS)
+
+        playwright = wait_for(async_playwright().start())
+        try:
+            browser = wait_for(playwright.chromium.launch(executable_path=executable, args=_FLAGS))
+            yield Chromium(loop, browser)
+            wait_for(browser.close())
+        finally:
+            wait_for(playwright.stop())
 
 
-class DevToolsError(Exception):
-    """The browser refused a call."""
+@contextmanager
+def _loop_in_a_thread() -> Iterator[asyncio.AbstractEventLoop]:
+    """A daemon: should the browser hang, the run still ends, and Playwright's process with it."""
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever, name="playwright", daemon=True)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(START_SECONDS)
+        loop.close()
 
 
 class Browser:
-    """One DevTools connection, on which many pages talk."""
+    """One test's share of the browser: the pages that it opened."""
 
-    def __init__(self, socket: WebSocketConnection) -> None:
-        self._socket = socket
-        self._numbers = count(1)
-        self._answers: dict[int, tuple[trio.Event, list[dict[str, Any]]]] = {}
-        self._pages: dict[str, Tab] = {}
+    def __init__(self, chromium: Chromium) -> None:
+        self._chromium = chromium
+        self.tabs: list[Tab] = []
 
-    async def call(self, method: str, session: str | None = None, **params: Any) -> dict[str, Any]:
-        """One call and its result.
+    async def open_tab(self, width: int, height: int, *, dark: bool = False) -> "Tab":
+        """A page with storage of its own, as another person's phone has. Sizes in CSS pixels.
 
-        Raises:
-            DevToolsError: the browser refused it.
+        Cancelled, it may leave a tab without a page in `tabs`, to be closed like every other.
         """
-        number = next(self._numbers)
-        answered = trio.Event()
-        answer: list[dict[str, Any]] = []
-        self._answers[number] = (answered, answer)
-        message: dict[str, Any] = {"id": number, "method": method, "params": params}
-        if session is not None:
-            message["sessionId"] = session
-        try:
-            await self._socket.send_message(json.dumps(message))
-            with trio.fail_after(ANSWER_SECONDS):
-                await answered.wait()
-        finally:
-            del self._answers[number]
-        if "error" in answer[0]:
-            raise DevToolsError(f"{method}: {answer[0]['error']}")
-        result: dict[str, Any] = answer[0]["result"]
-        return result
-
-    async def read(self) -> None:
-        """Hand out what the browser says, until it is cut."""
-        try:
-            while True:
-                message = json.loads(await self._socket.get_message())
-                if "id" in message:
-                    if message["id"] in self._answers:
-                        answered, answer = self._answers[message["id"]]
-                        answer.append(message)
-                        answered.set()
-                elif (tab := self._pages.get(message.get("sessionId", ""))) is not None:
-                    tab.hear(message["method"], message["params"])
-        except ConnectionClosed:
-            return
-
-    async def open_tab(self) -> "Tab":
-        """A page with storage of its own, as another person's phone has."""
-        context = (await self.call("Target.createBrowserContext"))["browserContextId"]
-        target = await self.call("Target.createTarget", url="about:blank", browserContextId=context)
-        attached = await self.call(
-            "Target.attachToTarget", targetId=target["targetId"], flatten=True
+        is_phone = width < WIDEST_PHONE
+        made = self._chromium.browser.new_context(
+            viewport={"width": width, "height": height},
+            device_scale_factor=SCALE,
+            is_mobile=is_phone,
+            has_touch=is_phone,
+            color_scheme="dark" if dark else "light",
+            locale="en-US",
         )
-        tab = Tab(self, attached["sessionId"], context)
-        self._pages[attached["sessionId"]] = tab
-        for domain in ("Page", "Runtime", "Network", "Log", "DOM", "Accessibility", "Audits"):
-            await tab.call(f"{domain}.enable")
-        # Each page believes that it is the one in front, as on a phone of its own.
-        await tab.call("Emulation.setFocusEmulationEnabled", enabled=True)
+        with trio.CancelScope(shield=True):  # else the browser would keep what nobody holds
+            tab = Tab(self._chromium, await self._chromium.do(made), has_touch=is_phone)
+        self.tabs.append(tab)
+        await tab.start()
         return tab
 
 
+@asynccontextmanager
+async def tabs_closed_at_the_end(chromium: Chromium) -> AsyncIterator[Browser]:
+    """A browser of which no page stays open, whatever becomes of the test."""
+    browser = Browser(chromium)
+    try:
+        yield browser
+    finally:
+        with trio.CancelScope(shield=True):
+            for tab in browser.tabs:
+                await tab.close()
+
+
 class Tab:
-    """One page: calls, and what it has told. `said` are (method, params), oldest first."""
+    """One page, and what it has told: `complaints` are its console's errors and warnings, exceptions, and
+    breaches of its security policy; oldest first."""
 
-    def __init__(self, browser: Browser, session: str, context: str) -> None:
-        self._browser = browser
-        self._session = session
-        self._context = context
-        self.said: deque[tuple[str, dict[str, Any]]] = deque(maxlen=EVENTS_KEPT)
-        self._hearing = trio.Event()
+    page: Page
 
-    def hear(self, method: str, params: dict[str, Any]) -> None:
-        self.said.append((method, params))
-        self._hearing.set()
-        self._hearing = trio.Event()
+    def __init__(
+        self, chromium: Chromium, context: async_api.BrowserContext, *, has_touch: bool
+    ) -> None:
+        self.has_touch = has_touch
+        self.context = context
+        self.complaints: deque[str] = deque(maxlen=KEPT)
+        self._finished: deque[Request] = deque(maxlen=KEPT)
+        self._chromium = chromium
+        self._devtools: CDPSession
 
-    async def told(self, method: str, times: int) -> None:
-        """Until something was told so often under this name."""
-        while len(self.heard(method)) < times:
-            await self._hearing.wait()
+    async def start(self) -> None:
+        """Open the page and listen."""
+        await self.do(self._start())
 
-    def heard(self, method: str) -> list[dict[str, Any]]:
-        """What was told under this name."""
-        return [params for name, params in self.said if name == method]
+    async def _start(self) -> None:
+        self.page = await self.context.new_page()
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("requestfinished", self._keep)
+        self._devtools = await self.context.new_cdp_session(self.page)
+        self._devtools.on("Audits.issueAdded", self._hear_issue)
+        await self._devtools.send("Audits.enable")
+
+    def _keep(self, request: Request) -> None:
+        self._finished.append(request)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "assert", "warning"):
+            self.complaints.append(f"{message.text} {message.location['url']}")
+
+    def _hear_issue(self, said: dict[str, Any]) -> None:
+        if said["issue"]["code"] == "ContentSecurityPolicyIssue":
+            self.complaints.append(str(said["issue"]))
+
+    async def do(self, call: Coroutine[Any, Any, Result]) -> Result:
+        """The result of one of Playwright's calls, as `Chromium.do` has it."""
+        return await self._chromium.do(call)
 
     async def call(self, method: str, **params: Any) -> dict[str, Any]:
-        return await self._browser.call(method, self._session, **params)
+        """A call of the DevTools protocol, for what Playwright has no call for."""
+        answer: dict[str, Any] = await self.do(self._devtools.send(method, params))
+        return answer
 
     async def run(self, expression: str) -> Any:
         """The value of a JavaScript expression; a promise is waited for.
 
         Raises:
-            DevToolsError: it threw, or the page went away under it.
+            async_api.Error: it threw, or the page went away under it.
         """
-        answer = await self.call(
-            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
-        )
-        if "exceptionDetails" in answer:
-            raise DevToolsError(json.dumps(answer["exceptionDetails"]))
-        return answer["result"].get("value")
+        return await self.do(self.page.evaluate(expression))
+
+    async def bytes_by_url(self) -> Counter[str]:
+        """What the bodies of all answers weighed on the network, compressed as they came."""
+        weights: Counter[str] = Counter()
+        for request in self._finished.copy():
+            sizes = await self.do(request.sizes())
+            weights[request.url] += sizes["responseBodySize"]
+        return weights
 
     async def picture(self) -> bytes:
-        """What is seen, as PNG."""
-        shot = await self.call("Page.captureScreenshot", format="png")
-        return base64.b64decode(shot["data"])
+        """What is seen, as PNG. The caret stays: hiding it would break the page's security policy."""
+        return await self.do(self.page.screenshot(caret="initial"))
 
     async def close(self) -> None:
-        """The page and its storage are gone."""
-        await self._browser.call("Target.disposeBrowserContext", browserContextId=self._context)
-
-
-@asynccontextmanager
-async def devtools(address: str) -> AsyncIterator[Browser]:
-    """A connection to the browser at `address`."""
-    async with (
-        open_websocket_url(address, max_message_size=MAX_MESSAGE_BYTES) as socket,
-        trio.open_nursery() as nursery,
-    ):
-        browser = Browser(socket)
-        nursery.start_soon(browser.read)
-        yield browser
-        nursery.cancel_scope.cancel()
+        """The page and its storage are gone; a second time does nothing."""
+        await self.do(self.context.close())

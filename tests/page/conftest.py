@@ -1,16 +1,24 @@
 """A browser and a server for the whole run; a table and phones of its own for each test."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from itertools import count
+from typing import Protocol
 
 import httpx
 import pytest
 
 from tests.cli.helpers import STAFF_TOKEN, Server, a_server
 
-from .chromium import Browser, devtools, find_chromium, running_chromium
-from .phone import Phone, new_phone
+from .chromium import (
+    Browser,
+    Chromium,
+    find_chromium,
+    running_chromium,
+    tabs_closed_at_the_end,
+)
+from .needed import missing
+from .phone import WIDTH, Phone, new_phone
 
 TABLES = 60
 RESTAURANT = 7
@@ -49,22 +57,25 @@ class Table:
         await self.staff("PATCH", path, available=available)
 
 
-SeatAt = Callable[[str], Awaitable[Phone]]
+class SeatAt(Protocol):
+    """The guest's name; the screen's width in CSS pixels and whether it is dark."""
+
+    async def __call__(self, name: str, width: int = WIDTH, dark: bool = False) -> Phone: ...
 
 
 @pytest.fixture(scope="session")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def chromium() -> Iterator[Chromium]:
     executable = find_chromium()
     if executable is None:
-        pytest.skip("no Chromium on this machine; Debian's package is called chromium")
-    with running_chromium(executable, tmp_path_factory.mktemp("chromium")) as address:
-        yield address
+        missing("no Chromium on this machine; Debian's package is called chromium")
+    with running_chromium(executable) as running:
+        yield running
 
 
 @pytest.fixture
-async def browser(chromium: str) -> AsyncIterator[Browser]:
-    async with devtools(chromium) as connected:
-        yield connected
+async def browser(chromium: Chromium) -> AsyncIterator[Browser]:
+    async with tabs_closed_at_the_end(chromium) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")
@@ -87,8 +98,8 @@ async def seat(browser: Browser, table: Table) -> AsyncIterator[SeatAt]:
     """Sits a guest down at the test's table. In the end every phone's console must be quiet."""
     phones = []
 
-    async def sit(name: str) -> Phone:
-        phone = await new_phone(browser)
+    async def sit(name: str, width: int = WIDTH, dark: bool = False) -> Phone:
+        phone = await new_phone(browser, width, dark=dark)
         phones.append(phone)
         await phone.sit_down(table.url, name)
         return phone
@@ -96,4 +107,3 @@ async def seat(browser: Browser, table: Table) -> AsyncIterator[SeatAt]:
     yield sit
     for phone in phones:
         await phone.check_quiet()
-        await phone.tab.close()

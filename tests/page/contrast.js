@@ -40,4 +40,4 @@
     if (ratio < (isLarge ? 3 : 4.5)) faint.push(`${ratio.toFixed(2)} "${text.slice(0, 40)}" ${style.color} ${element.className}`);
   }
   return { looked, faint };
-})();
+})()

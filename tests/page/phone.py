@@ -6,12 +6,12 @@ What is awaited is asked for again and again until it is so, or until `PATIENCE_
 import json
 import os
 import re
-from contextlib import suppress
-from typing import Any
+from typing import Any, Literal, cast
 
 import trio
+from playwright.async_api import Error, Locator
 
-from .chromium import Browser, DevToolsError, Tab
+from .chromium import Browser, Tab
 
 PATIENCE_SECONDS = 20
 """Far above what anything here takes; only a fault makes it pass."""
@@ -23,23 +23,11 @@ WIDTH, HEIGHT = 390, 780
 SHOTS = os.environ.get("COMANDA_TEST_SHOTS")
 """A folder for screenshots; without it none are taken."""
 
-KEYS = {
-    "Tab": ("Tab", 9, ""),
-    "Enter": ("Enter", 13, "\r"),
-    "Escape": ("Escape", 27, ""),
-    " ": ("Space", 32, " "),
-}
-SHIFT = 8
+ROLES = {"image": "img"}
+"""The browser's names of roles that Playwright calls as ARIA first did."""
 
-_RESTING_PLACE = """async function () {
-  this.scrollIntoView({block: "center", behavior: "instant"});
-  const moving = document.getAnimations().filter((one) => one instanceof CSSTransition);
-  await Promise.allSettled(moving.map((one) => one.finished));
-  const {x, y, width, height} = this.getBoundingClientRect();
-  const middle = {x: x + width / 2, y: y + height / 2};
-  return this.contains(document.elementFromPoint(middle.x, middle.y)) ? middle : null;
-}"""
-"""The middle of an element once nothing slides any more; null while something lies over it."""
+_NOT_INERT = ":not([inert], [inert] *)"
+"""What lies behind an open drawer is there for nobody."""
 
 _IS_BUTTON = """(text, disabled, colour) => {
   const hue = (one) => {
@@ -51,6 +39,15 @@ _IS_BUTTON = """(text, disabled, colour) => {
     (one) => one.innerText === text && one.disabled === disabled && hue(one) === colour);
 }"""
 """Whether the cart's button has this text, can be used or not, and is seen in this colour."""
+
+_MEASURE_AT_REST = """async (measure) => {
+  const isAtRest = () =>
+    document.getAnimations().every((one) => one.effect.getComputedTiming().endTime === Infinity);
+  if (!isAtRest()) return null;
+  const found = [await measure()];
+  return isAtRest() ? found : null;
+}"""
+"""Null while something moves; else what was measured, in a list."""
 
 _WATCH_POLICY = """
 window.policyViolations = [];
@@ -77,7 +74,7 @@ class Phone:
                     try:
                         if last := await self.tab.run(expression):
                             return last
-                    except DevToolsError as error:  # the page is just being loaded
+                    except Error as error:  # the page is just being loaded
                         last = error
                     await trio.sleep(LOOK_AGAIN_SECONDS)
         except trio.TooSlowError:
@@ -96,30 +93,29 @@ class Phone:
         """Until this stands on the page no more."""
         await self.until(f"!document.body.innerText.includes({json.dumps(text)})", f"no {text!r}")
 
-    async def all(self, role: str, name: str | None = None) -> list[dict[str, Any]]:
-        """The nodes that assistive technology finds under a role, by exact name where one is given."""
-        body = await self.tab.call("Runtime.evaluate", expression="document.body")
-        if "objectId" not in body["result"]:
-            return []  # the page is just being loaded
-        wanted = {"objectId": body["result"]["objectId"], "role": role}
-        if name is not None:
-            wanted["accessibleName"] = name
-        found = await self.tab.call("Accessibility.queryAXTree", **wanted)
-        return [node for node in found["nodes"] if not node["ignored"]]
+    def found(self, role: str, name: str | None = None, *, enabled: bool | None = None) -> Locator:
+        """What assistive technology finds under a role, by exact name and state where they are given."""
+        named: dict[str, Any] = {} if name is None else {"name": name, "exact": True}
+        disabled = None if enabled is None else not enabled
+        page = self.tab.page
+        by_role = page.get_by_role(cast(Any, ROLES.get(role, role)), disabled=disabled, **named)
+        return by_role.and_(page.locator(_NOT_INERT))
 
     async def names(self, role: str) -> list[str]:
         """The names of all that assistive technology finds under a role."""
-        return [node["name"]["value"] for node in await self.all(role)]
+        body = await self.tab.call("Runtime.evaluate", expression="document.body")
+        found = await self.tab.call(
+            "Accessibility.queryAXTree", objectId=body["result"]["objectId"], role=role
+        )
+        return [node["name"]["value"] for node in found["nodes"] if not node["ignored"]]
 
-    async def one(self, role: str, name: str, *, enabled: bool | None = None) -> dict[str, Any]:
-        """The first node of a role and name, once there is one; also enabled or not, where that matters."""
+    async def one(self, role: str, name: str, *, enabled: bool | None = None) -> None:
+        """Until there is something of this role and name; also enabled or not, where that matters."""
         try:
             with trio.fail_after(PATIENCE_SECONDS):
                 while True:
-                    with suppress(DevToolsError):  # the page is just being loaded or drawn
-                        for node in await self.all(role, name):
-                            if enabled is None or _is_enabled(node) == enabled:
-                                return node
+                    if await self._count(role, name, enabled=enabled):
+                        return
                     await trio.sleep(LOOK_AGAIN_SECONDS)
         except trio.TooSlowError:
             names = await self.names(role)
@@ -131,9 +127,12 @@ class Phone:
         """Until assistive technology finds this no more."""
         with trio.fail_after(PATIENCE_SECONDS):
             while True:
-                if not await self.all(role, name):
+                if not await self._count(role, name):
                     return
                 await trio.sleep(LOOK_AGAIN_SECONDS)
+
+    async def _count(self, role: str, name: str, *, enabled: bool | None = None) -> int:
+        return await self.tab.do(self.found(role, name, enabled=enabled).count())
 
     async def button(self, text: str, *, enabled: bool, colour: str) -> None:
         """Until specification 8.1's button has this text, can be used or not, and is in this colour."""
@@ -144,52 +143,27 @@ class Phone:
     # Using
 
     async def tap(self, role: str, name: str) -> None:
-        """Tap the middle of something that can be used, once it rests there and nothing lies over it."""
+        """Tap something that can be used, once it rests in its place and nothing lies over it."""
+        await self.one(role, name, enabled=True)
+        target = self.found(role, name, enabled=True).first
+        use = target.tap if self.tab.has_touch else target.click
         try:
-            with trio.fail_after(PATIENCE_SECONDS):
-                while True:
-                    node = await self.one(role, name, enabled=True)
-                    with suppress(DevToolsError):  # drawn anew meanwhile
-                        if point := await self._resting_place(node["backendDOMNodeId"]):
-                            break
-                    await trio.sleep(LOOK_AGAIN_SECONDS)
-        except trio.TooSlowError:
-            raise AssertionError(
-                f"{role} {name!r} cannot be tapped: something lies over it"
-            ) from None
-        button: dict[str, Any] = {"button": "left", "clickCount": 1, **point}
-        await self.tab.call("Input.dispatchMouseEvent", type="mousePressed", **button)
-        await self.tab.call("Input.dispatchMouseEvent", type="mouseReleased", **button)
-
-    async def _resting_place(self, node_id: int) -> dict[str, float] | None:
-        found = await self.tab.call("DOM.resolveNode", backendNodeId=node_id)
-        answer = await self.tab.call(
-            "Runtime.callFunctionOn",
-            objectId=found["object"]["objectId"],
-            functionDeclaration=_RESTING_PLACE,
-            awaitPromise=True,
-            returnByValue=True,
-        )
-        place: dict[str, float] | None = answer["result"].get("value")
-        return place
+            await self.tab.do(use(timeout=PATIENCE_SECONDS * 1000))
+        except Error as error:
+            raise AssertionError(f"{role} {name!r} cannot be tapped: {error}") from None
 
     async def write(self, text: str) -> None:
         """Type into what has the focus."""
-        await self.tab.call("Input.insertText", text=text)
+        await self.tab.do(self.tab.page.keyboard.insert_text(text))
 
     async def press(self, key: str, *, times: int = 1, shift: bool = False) -> None:
-        code, number, text = KEYS[key]
-        keys: dict[str, Any] = {"key": key, "code": code, "windowsVirtualKeyCode": number}
-        keys["modifiers"] = SHIFT if shift else 0
         for _ in range(times):
-            await self.tab.call(
-                "Input.dispatchKeyEvent", type="keyDown", **keys, **({"text": text} if text else {})
-            )
-            await self.tab.call("Input.dispatchKeyEvent", type="keyUp", **keys)
+            await self.tab.do(self.tab.page.keyboard.press(f"Shift+{key}" if shift else key))
 
     async def fill(self, role: str, name: str, text: str) -> None:
+        """Write this into a field, in the place of what stands there."""
         await self.tap(role, name)
-        await self.write(text)
+        await self.tab.do(self.found(role, name).first.fill(text))
 
     async def focused(self) -> str:
         """The name of what has the focus, its tag where it has none; "" where nothing has it."""
@@ -203,12 +177,9 @@ class Phone:
     # The table's page
 
     async def open(self, url: str) -> None:
-        await self.tab.call("Page.addScriptToEvaluateOnNewDocument", source=_WATCH_POLICY)
-        before = len(self.tab.heard("Page.loadEventFired"))
-        await self.tab.call("Page.navigate", url=url)
+        await self.tab.do(self.tab.page.add_init_script(_WATCH_POLICY))
         # A look at a page that is not there yet would make it lay out what it has, and count as a jump.
-        with trio.fail_after(PATIENCE_SECONDS):
-            await self.tab.told("Page.loadEventFired", before + 1)
+        await self.tab.do(self.tab.page.goto(url, wait_until="load"))
 
     async def sit_down(self, url: str, name: str) -> None:
         """Open the table's page and say one's name."""
@@ -234,42 +205,28 @@ class Phone:
         await self.tap("button", "Place Order")
 
     async def refresh(self) -> None:
-        await self.tab.run("window.beforeRefresh = true")
-        await self.tab.call("Page.reload")
-        await self.until(
-            "!window.beforeRefresh && document.readyState === 'complete'", "a new page"
-        )
+        await self.tab.do(self.tab.page.reload(wait_until="load"))
 
     async def cut_network(self, *, offline: bool) -> None:
         """As a tunnel does: no request leaves and the page hears that it is offline."""
-        await self.tab.call(
-            "Network.emulateNetworkConditions",
-            offline=offline,
-            latency=0,
-            downloadThroughput=-1,
-            uploadThroughput=-1,
-        )
+        await self.tab.do(self.tab.context.set_offline(offline))
 
     # Looks
 
     async def resize(self, width: int, height: int = HEIGHT, *, dark: bool = False) -> None:
-        await self.tab.call(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=height,
-            deviceScaleFactor=2,
-            mobile=width < 800,
-        )
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        await self.tab.call("Emulation.setEmulatedMedia", features=[scheme])
+        """Another size, in CSS pixels. What was opened as a phone stays one, touched and mobile."""
+        await self.tab.do(self.tab.page.set_viewport_size({"width": width, "height": height}))
+        scheme: Literal["dark", "light"] = "dark" if dark else "light"
+        await self.tab.do(self.tab.page.emulate_media(color_scheme=scheme))
 
-    async def at_rest(self) -> None:
-        """Until nothing slides or fades any more; what waits turns for ever."""
-        await self.until(
-            "document.getAnimations().every("
-            "(one) => one.effect.getComputedTiming().endTime === Infinity)",
-            "at rest",
-        )
+    async def at_rest(self, measured: str = "true") -> Any:
+        """What a JavaScript expression measures while nothing slides or fades; what waits turns for ever.
+
+        Rest and measurement are one look: between two, a drawer may begin to slide. A promise is measured
+        when it is kept, and once more if something moved meanwhile.
+        """
+        found = await self.until(f"({_MEASURE_AT_REST})(() => ({measured}))", f"{measured} at rest")
+        return found[0]
 
     async def shot(self, name: str) -> None:
         """A picture of what is seen, into the folder of `COMANDA_TEST_SHOTS`."""
@@ -288,33 +245,11 @@ class Phone:
 
     async def check_quiet(self) -> None:
         """No error on the console, no exception, and nothing against the page's security policy."""
-        errors = [str(one) for one in self.tab.heard("Runtime.exceptionThrown")]
-        errors += [
-            " ".join(str(part.get("value", part.get("description"))) for part in one["args"])
-            for one in self.tab.heard("Runtime.consoleAPICalled")
-            if one["type"] in ("error", "assert", "warning")
-        ]
-        errors += [
-            f"{one['entry']['text']} {one['entry'].get('url', '')}"
-            for one in self.tab.heard("Log.entryAdded")
-            if one["entry"]["level"] == "error"
-        ]
-        errors += [
-            json.dumps(one)
-            for one in self.tab.heard("Audits.issueAdded")
-            if one["issue"]["code"] == "ContentSecurityPolicyIssue"
-        ]
-        errors += await self.tab.run("window.policyViolations || []")
+        errors = [*await self.tab.run("window.policyViolations || []"), *self.tab.complaints]
         left = [one for one in errors if not any(re.search(two, one) for two in self._excused)]
         assert left == []
 
 
-def _is_enabled(node: dict[str, Any]) -> bool:
-    properties = {one["name"]: one["value"].get("value") for one in node.get("properties", [])}
-    return not properties.get("disabled", False)
-
-
-async def new_phone(browser: Browser) -> Phone:
-    phone = Phone(await browser.open_tab())
-    await phone.resize(WIDTH)
-    return phone
+async def new_phone(browser: Browser, width: int = WIDTH, *, dark: bool = False) -> Phone:
+    """A phone; from `WIDEST_PHONE` on a computer. The width in CSS pixels."""
+    return Phone(await browser.open_tab(width, HEIGHT, dark=dark))

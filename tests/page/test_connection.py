@@ -51,14 +51,15 @@ async def test_a_server_that_is_killed_and_started_again_loses_nothing(
 ) -> None:
     phones = [await new_phone(browser) for _ in range(2)]
     ana, ben = phones
-    with a_server(tmp_path, *QUICK) as server:
+    never = ("--pos-delay", "50", "--pos-timeout", "50", "--order-timeout", "50")
+    with a_server(tmp_path, *QUICK, *never) as server:
         port = int(server.url.rpartition(":")[2])
         for phone, name in ((ana, "Ana"), (ben, "Ben")):
             phone.excuse("WebSocket connection|ERR_CONNECTION_REFUSED")
             await phone.sit_down(f"{server.url}/t/demo-1", name)
         await ana.add("Margherita")
         await ana.open_cart()
-        await ana.order("pos:accept,pos:delay=2")
+        await ana.order("pos:accept")
         await ana.button("Pending Confirmation...", enabled=False, colour="gray")
         await ben.sees("Order being processed")
         await trio.to_thread.run_sync(server.end, signal.SIGKILL)

@@ -1,6 +1,5 @@
 """Small screens, the keyboard alone, faint colours, slow phones: the page is for everybody."""
 
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,12 @@ MOST_BYTES = 60_000
 SMALLEST_TOUCH = 44
 NO_JUMP = 0.02
 """Cumulative layout shift; up to 0.1 counts as good."""
+
+WATCH_JUMPS = """
+window.jumps = [];
+new PerformanceObserver((list) => jumps.push(...list.getEntries().map((one) => one.value)))
+  .observe({type: "layout-shift", buffered: true});
+"""
 
 HERE = Path(__file__).parent
 CONTRAST = (HERE / "contrast.js").read_text()
@@ -38,14 +43,13 @@ TOO_SMALL = f"""
 
 async def looks_right(phone: Phone, shot: str) -> None:
     """Nothing beyond the edge, nothing too small for a thumb or too faint to read; axe finds nothing."""
-    await phone.at_rest()
     await phone.shot(shot)
-    assert await phone.tab.run("document.documentElement.scrollWidth <= innerWidth")
-    assert await phone.tab.run(OVERFLOWING) == []
-    assert await phone.tab.run(TOO_SMALL) == []
+    assert await phone.at_rest("document.documentElement.scrollWidth <= innerWidth")
+    assert await phone.at_rest(OVERFLOWING) == []
+    assert await phone.at_rest(TOO_SMALL) == []
     await phone.tab.run(f"{AXE};0")
-    assert await phone.tab.run(VIOLATIONS) == []
-    contrast = await phone.tab.run(CONTRAST)
+    assert await phone.at_rest(VIOLATIONS) == []
+    contrast = await phone.at_rest(CONTRAST)
     assert contrast["faint"] == []
     assert contrast["looked"] > 10
 
@@ -55,17 +59,14 @@ async def test_every_state_can_be_read_and_touched(
     seat: SeatAt, table: Table, browser: Browser, width: int, dark: bool
 ) -> None:
     size = f"{width}-{'dark' if dark else 'light'}"
-    ana = await seat("Ana Maria Quintanilla de la Vega")
-    ben = await seat("Ben")
-    newcomer = await new_phone(browser)
-    await newcomer.resize(width, dark=dark)
+    ana = await seat("Ana Maria Quintanilla de la Vega", width, dark)
+    ben = await seat("Ben", width, dark)
+    newcomer = await new_phone(browser, width, dark=dark)
     await newcomer.open(table.url)
     await newcomer.one("textbox", "Your name")
     await looks_right(newcomer, f"name-{size}")
     await newcomer.tab.close()
 
-    for phone in (ana, ben):
-        await phone.resize(width, dark=dark)
     await ana.add("Bruschetta al pomodoro")
     await ana.add("Margherita")
     await ben.add("Lemonade")
@@ -83,8 +84,7 @@ async def test_every_state_can_be_read_and_touched(
     await ana.sees("Trying again by itself in")
     await looks_right(ana, f"failed-{size}")
     await ana.tap("button", "Stop")
-    await ana.tab.run("document.querySelector('.cart-sheet textarea').select()")
-    await ana.fill("textbox", "Special instructions", "pos:accept ")
+    await ana.fill("textbox", "Special instructions", "pos:accept")
     await ana.tap("button", "Retry Order")
     await ana.sees("Order placed successfully! 🎉")
     await looks_right(ana, f"confirmed-{size}")
@@ -170,8 +170,7 @@ async def test_the_phones_back_button_closes_the_cart_and_not_the_page(seat: Sea
 
 async def test_nothing_slides_for_whoever_wants_no_motion(seat: SeatAt) -> None:
     ana = await seat("Ana")
-    reduced = {"name": "prefers-reduced-motion", "value": "reduce"}
-    await ana.tab.call("Emulation.setEmulatedMedia", features=[reduced])
+    await ana.tab.do(ana.tab.page.emulate_media(reduced_motion="reduce"))
     durations = "getComputedStyle(document.querySelector('.cart-sheet')).transitionDuration"
     seconds = [float(one.strip(" s")) for one in (await ana.tab.run(durations)).split(",")]
     assert max(seconds) < 0.001
@@ -208,19 +207,9 @@ async def test_the_page_is_light_and_does_not_jump_while_it_is_loaded(
     browser: Browser, table: Table
 ) -> None:
     ana = await new_phone(browser)
-    await ana.tab.call(
-        "Page.addScriptToEvaluateOnNewDocument",
-        source="window.jumps = []; new PerformanceObserver((list) => jumps.push(...list.getEntries()"
-        ".map((one) => one.value))).observe({type: 'layout-shift', buffered: true});",
-    )
+    await ana.tab.do(ana.tab.page.add_init_script(WATCH_JUMPS))
     await ana.sit_down(table.url, "Ana")
-    urls = {
-        one["requestId"]: one["response"]["url"]
-        for one in ana.tab.heard("Network.responseReceived")
-    }
-    bytes_by_url: Counter[str] = Counter()
-    for one in ana.tab.heard("Network.dataReceived"):
-        bytes_by_url[urls[one["requestId"]]] += one["encodedDataLength"]
+    bytes_by_url = await ana.tab.bytes_by_url()
     assert any(url.endswith("app.js") for url in bytes_by_url), bytes_by_url
     assert 0 < bytes_by_url.total() < MOST_BYTES, bytes_by_url
     hosts = {url.split("/")[2] for url in bytes_by_url if url.startswith("http")}

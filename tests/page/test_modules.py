@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from .needed import missing
+
 FOLDER = Path(__file__).parent
 OLDEST_NODE = 20
 """The first whose test runner takes files and tells the modules' kind from package.json."""
@@ -14,14 +16,14 @@ PATIENCE_SECONDS = 120
 
 
 def node() -> str:
-    """The path of a node that is new enough; skips the test where there is none."""
+    """The path of a node that is new enough; the test is skipped where there is none."""
     found = shutil.which("node")
     if found is None:
-        pytest.skip("node is not installed")
+        missing("node is not installed")
     version = subprocess.run([found, "--version"], capture_output=True, text=True, check=True)
     major = re.match(r"v(\d+)", version.stdout)
     if major is None or int(major[1]) < OLDEST_NODE:
-        pytest.skip(f"node {version.stdout.strip()} is older than {OLDEST_NODE}")
+        missing(f"node {version.stdout.strip()} is older than {OLDEST_NODE}")
     return found
 
 

@@ -11,6 +11,7 @@ from quart import Response
 
 from comanda.actors.domain.inputs import StaffResolved
 from comanda.actors.domain.messages import (
+    MAX_ORDER_ID_CHARACTERS,
     CallbackBody,
     CartSnapshot,
     JoinAnswer,
@@ -46,7 +47,6 @@ log = get_log("comanda.http")
 
 PAGE_DEFAULT = 50
 PAGE_MOST = 200
-MAX_ORDER_ID_CHARACTERS = 64
 ORDER_STATES: frozenset[str] = frozenset(get_args(OrderStateName))
 
 

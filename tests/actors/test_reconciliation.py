@@ -169,7 +169,10 @@ async def test_a_callback_of_an_order_that_was_not_sent_yet_is_taken_and_has_no_
         async with open_house(store=store) as house:
             (ana,) = await sit_down(house, "Ana")
             await ana.add()
-            store.before = [None, StorageUnavailable("full")]  # the lock is saved, the sending is not
+            store.before = [
+                None,
+                StorageUnavailable("full"),
+            ]  # the lock is saved, the sending is not
             await ana.order()
             await trio.sleep(0.1)
             assert (await on_record(house)).state == "prepared"

@@ -31,13 +31,15 @@ class KitchenPrinter:
 
     def __init__(self) -> None:
         self.printed: dict[str, str] = {}
+        self._refused: set[str] = set()
         self._calls = 0
 
     async def submit(self, order: Order) -> PosOutcome:
         """Print, or say why not. The same key again is answered as before and prints nothing."""
         self._calls += 1
         await trio.sleep(0.2)  # a real one would talk over a network here
-        if self._calls == 1:
+        if self._calls == 1 or order.order_id in self._refused:  # a refusal is for good
+            self._refused.add(order.order_id)
             print(f"    [printer: out of paper, {order.order_id} is not printed]")
             return Rejected("no_paper", "The kitchen printer is out of paper", retryable=True)
         if order.order_id in self.printed:

@@ -9,7 +9,7 @@ import trio
 from .domain.order import Accepted, NotSent, Order, Pending, PosOutcome, Rejected, Unknown
 
 MAX_POS_TEXT_CHARACTERS = 500
-"""What is kept of a POS's own words: references and messages beyond it are cut."""
+"""What is kept of a POS's own words, and of an adapter's: whatever is longer is cut."""
 
 
 async def ask_within(
@@ -31,12 +31,15 @@ def sound(answer: PosOutcome | None) -> PosOutcome | None:
     """A POS's answer as the house can use it: what is none is `Unknown`, times are aware, texts short."""
     most = MAX_POS_TEXT_CHARACTERS
     match answer:
-        case None | Unknown():
-            return answer
+        case None:
+            return None
+        case Unknown():
+            return Unknown(str(answer.why)[:most], bool(answer.key_reused))
         case NotSent():
             after = answer.retry_after_seconds
             usable = isinstance(after, int | float) and math.isfinite(after) and after >= 0
-            return NotSent(answer.why, float(after) if after is not None and usable else None)
+            why = str(answer.why)[:most]
+            return NotSent(why, float(after) if after is not None and usable else None)
         case Accepted():
             return Accepted(str(answer.reference)[:most])
         case Rejected():

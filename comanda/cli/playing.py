@@ -27,6 +27,20 @@ from .timeline_printer import Form, TimelinePrinter
 NOT_MET = 1
 EMBEDDED_STOP_SECONDS = 2.0
 
+OWN_SETTINGS: dict[str, str | None] = {
+    "pos": "dummy",
+    "menu": None,
+    "public_url": None,
+    "key_file": None,
+    "staff_token_file": None,
+    "pos_token": None,
+    "pos_token_file": None,
+    "pos_secret": None,
+    "pos_secret_file": None,
+}
+"""What an embedded server has whatever the environment says, which speaks of a real one: a file that is
+missing must not stop a play, and a play's orders must not reach a kitchen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -141,7 +155,7 @@ async def _play_at(
 
 @asynccontextmanager
 async def _embedded(session: SessionFile) -> AsyncGenerator[Running, None]:
-    """A server for one file alone; the address and the menu of the environment stay out of it."""
+    """A server for one file alone; what the environment has in store for others stays out of it."""
     with tempfile.TemporaryDirectory(prefix="comanda-play-") as folder:
         settings = _settings(session, Path(folder))
         shutdown = trio.Event()
@@ -163,5 +177,4 @@ def _settings(session: SessionFile, folder: Path) -> Settings:
         )
     except SettingsUnusable as error:
         raise SessionFileError(f"{session.path}: [server]: {error}") from error
-    own = {"menu": None, "public_url": None, "key_file": None, "staff_token_file": None}
-    return settings.model_copy(update=own)
+    return settings.model_copy(update=OWN_SETTINGS)

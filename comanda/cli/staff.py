@@ -163,7 +163,20 @@ def resolve(
         ),
     )
     with reader_may_leave():
-        print(f"{clean(order.order_id)} is {order.state}")
+        print(_resolved(order, outcome))
+
+
+def _resolved(order: StaffOrder, outcome: Outcome) -> str:
+    """What the staff's word has come to. One that was settled before stays so, whatever they said."""
+    verb = "is" if order.state == outcome else "stays"
+    said = f"{clean(order.order_id)} {verb} {order.state}"
+    if order.incidents and all(one.closed_at is not None for one in order.incidents):
+        said += (
+            "; its incident is closed"
+            if len(order.incidents) == 1
+            else "; its incidents are closed"
+        )
+    return said
 
 
 async def _newest(

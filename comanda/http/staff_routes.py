@@ -9,6 +9,7 @@ from quart import Response
 from comanda.actors.domain.inputs import StaffResolved
 from comanda.actors.domain.menu import Restaurant
 from comanda.actors.domain.messages import (
+    MAX_ORDER_ID_CHARACTERS,
     MenuEntry,
     MenuItemPatch,
     OrderStateName,
@@ -32,7 +33,6 @@ from .staff_tables import staff_table_list
 
 PAGE_DEFAULT = 50
 PAGE_MOST = 200
-MAX_ORDER_ID_CHARACTERS = 64
 ORDER_STATES: frozenset[str] = frozenset(get_args(OrderStateName))
 
 

@@ -55,7 +55,12 @@ class VirtualClock:
 
 
 class ScriptedPos:
-    """Answers each submit by the script's next function; remembers every call, in order."""
+    """Answers each submit by the script's next function; remembers every call, in order.
+
+    It has the port's methods and keeps none of its promises: the same key again has the script's next
+    answer, also after a refusal or a void, since a test says what the house hears and not what a kitchen
+    does. So the port's contract suite (tests/pos/test_port_contract.py) does not run against it.
+    """
 
     def __init__(self, *script: Callable[[Order], Awaitable[PosOutcome]]) -> None:
         self._script = list(script)

@@ -21,6 +21,7 @@ from tests.actors.table import (
     Phone,
     ScriptedPos,
     accept,
+    faulty,
     hang,
     open_house,
     say,
@@ -157,6 +158,28 @@ async def test_a_callback_wakes_a_session_that_has_left_memory(autojump_clock: M
         assert house.registry.live(ana.key) is None
         await house.hear_pos(heard(REFUSED))
         assert (await on_record(house)).state == "rejected"
+
+
+async def test_a_callback_of_an_order_that_was_not_sent_yet_is_taken_and_has_no_effect(
+    autojump_clock: MockClock,
+) -> None:
+    with open_inline() as inline:
+        await inline.install((RESTAURANT,), "menu")
+        store = faulty(inline)
+        async with open_house(store=store) as house:
+            (ana,) = await sit_down(house, "Ana")
+            await ana.add()
+            store.before = [
+                None,
+                StorageUnavailable("full"),
+            ]  # the lock is saved, the sending is not
+            await ana.order()
+            await trio.sleep(0.1)
+            assert (await on_record(house)).state == "prepared"
+            assert await house.hear_pos(heard(REFUSED))
+            assert (await on_record(house)).state == "prepared"
+            await ana.sees("order_confirmed")
+            assert (await on_record(house)).incidents == ()
 
 
 async def test_of_an_order_that_is_not_ours_nothing_is_heard(autojump_clock: MockClock) -> None:

@@ -125,6 +125,19 @@ def test_the_environment_s_address_and_menu_stay_out_of_the_embedded_server(good
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
+def test_the_environment_s_pos_and_its_secrets_stay_out_of_the_embedded_server(good: Path) -> None:
+    ran = run(
+        good,
+        env={
+            "COMANDA_POS": "http://127.0.0.1:9",
+            "COMANDA_POS_TOKEN_FILE": "/nowhere/token",
+            "COMANDA_POS_SECRET": "sesame",
+            "COMANDA_POS_SECRET_FILE": "/nowhere/secret",
+        },
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
 def test_a_reader_that_goes_away_changes_nothing_but_the_output(good: Path) -> None:
     ran = subprocess.run(
         f"{' '.join(PLAY)} {good} | head -n 1; exit ${{PIPESTATUS[0]}}",

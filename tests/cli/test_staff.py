@@ -100,11 +100,24 @@ def test_the_staff_see_an_incident_and_close_it(hasty: Server) -> None:
     (order,) = json.loads(orders(hasty, "--incidents", "--json"))["orders"]
     assert (order["decided_reason"], len(order["incidents"])) == ("Nobody has it", 1)
     done = run(*words, "--reason", "Taken off the pass", **TOKEN)
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"{order_id} is rejected\n", "")
+    said = f"{order_id} is rejected; its incident is closed\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
     assert orders(hasty, "--incidents") == ""
     again = run(*words, "--reason", "Taken off the pass", **TOKEN)
     assert (again.returncode, again.stdout) == (1, "")
     assert again.stderr == "comanda: This order is rejected already\n"
+
+
+def test_a_word_that_closes_an_incident_and_leaves_its_order_as_it_was_says_so(
+    hasty: Server,
+) -> None:
+    order_id = left_to_the_staff(hasty, 9)
+    words = ("--server", hasty.url, "--reason", "Seen on the pass")
+    assert run("resolve", order_id, "rejected", *words, **TOKEN).returncode == 0
+    call_back(hasty, order_id, "accepted")
+    done = run("resolve", order_id, "confirmed", *words, **TOKEN)
+    said = f"{order_id} stays rejected; its incident is closed\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
 
 
 def test_a_callback_settles_an_order_that_waits_for_the_staff(hasty: Server) -> None:

@@ -15,6 +15,11 @@ MAX_SENTENCE_CHARACTERS = 200
 
 MAX_REASON_CHARACTERS = 200
 MAX_REFERENCE_CHARACTERS = 100
+MAX_ORDER_ID_CHARACTERS = 64
+"""`ORD-{restaurant_id}-{order_number}` has room for 19 digits twice; longer ones are none of ours."""
+
+MAX_EVENT_ID_CHARACTERS = 200
+"""The POS's own id of a callback, which goes on record; makers' ids are UUIDs and the like."""
 
 RequestId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
 PublicId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}(?!\n)$")]
@@ -24,8 +29,8 @@ Instructions = Annotated[str, Meta(max_length=MAX_INSTRUCTIONS_CHARACTERS)]
 MenuItemId = Annotated[int, Meta(ge=0, le=2**53)]
 MemberName = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_CHARACTERS)]
 Total = Annotated[float, Meta(ge=0)]
-EventId = Annotated[str, Meta(min_length=1, max_length=200)]
-OrderId = Annotated[str, Meta(min_length=1, max_length=64)]
+EventId = Annotated[str, Meta(min_length=1, max_length=MAX_EVENT_ID_CHARACTERS)]
+OrderId = Annotated[str, Meta(min_length=1, max_length=MAX_ORDER_ID_CHARACTERS)]
 Reason = Annotated[str, Meta(min_length=1, max_length=MAX_REASON_CHARACTERS)]
 PosReference = Annotated[str, Meta(min_length=1, max_length=MAX_REFERENCE_CHARACTERS)]
 

@@ -94,7 +94,7 @@ export const label = {
   notePlaceholder: "No onions, well done…",
   instructions: "Special instructions",
   instructionsPlaceholder: "Anything that the kitchen should know",
-  instructionsWhy: "Goes with the order if you place it; the others do not see it.",
+  instructionsWhy: "Goes with the order that you place yourself.",
   total: "Total",
   orders: "My Orders",
   noOrders: "Nothing ordered yet",

@@ -1,6 +1,7 @@
-"""Makes the pictures of docs/evening.md: `make evening`. Needs Debian's packages chromium, webp, fonts-noto-color-emoji.
+"""Makes the pictures of docs/evening.md: `make evening`.
 
-The pictures are what `tests/page/test_evening.py` sees on its way: a real server, a real browser.
+Needs Debian's packages chromium, webp and fonts-noto-color-emoji. The pictures are what
+`tests/page/test_evening.py` sees on its way: a real server, a real browser.
 """
 
 import os

@@ -5,6 +5,7 @@ import { describe, it } from "node:test";
 
 import { colourClass, initials, money } from "../../comanda/http/static/format.js";
 import { arrivedLines, newsBetween } from "../../comanda/http/static/news.js";
+import { label, note } from "../../comanda/http/static/wording.js";
 import { ANA, BEN, line, MEMBERS, processing, seatedStore, snapshot, told } from "./world.js";
 
 /** The sentences that an event makes over `first`. */
@@ -83,5 +84,15 @@ describe("money and people", () => {
     assert.equal(colourClass(ANA), colourClass(ANA));
     const classes = new Set(Array.from({ length: 100 }, (_, number) => colourClass(`member_${number}`)));
     assert.equal(classes.size, 8);
+  });
+});
+
+describe("a name written from right to left", () => {
+  const FATIMA = "فاطمة";
+
+  it("keeps to itself in a sentence, and others stay as they are", () => {
+    assert.equal(note.added(FATIMA, 2, "Margherita"), `\u2068${FATIMA}\u2069 added 2 × Margherita`);
+    assert.equal(label.orderedBy(FATIMA, "4:06 AM"), `\u2068${FATIMA}\u2069, 4:06 AM`);
+    assert.equal(note.added("Ana", 2, "Margherita"), "Ana added 2 × Margherita");
   });
 });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
-import { barOf, buttonOf, messageOf } from "../../comanda/http/static/order_state.js";
+import { barOf, buttonOf, messageOf, soldOutLines } from "../../comanda/http/static/order_state.js";
 import { ANA, BEN, line, processing, seatedStore, snapshot, told } from "./world.js";
 
 function seen(first, ...events) {
@@ -100,6 +100,14 @@ describe("the message", () => {
     }
   });
 
+  it("names what is sold out and offers to remove it, before anything else is said of the cart", () => {
+    const soldOut = [line("a"), line("b", { available: false }), line("c", { available: false })];
+    const table = seen(snapshot(5, { items: soldOut, order_processing_status: "failed", last_order: lastOrder() }));
+    assert.deepEqual(messageOf(table), { tone: "bad", text: "Sold out: Margherita.", action: "remove" });
+    assert.deepEqual(soldOutLines(table).map((one) => one.public_id), ["b", "c"]);
+    assert.equal(messageOf(seen(withLine())), null);
+  });
+
   it("tells an order that the kitchen has from one that it has not answered", () => {
     const table = seen(processing(5, "ORD-7-1", BEN), told.orderProcessing(6, "ORD-7-1", "pending"));
     assert.equal(
@@ -114,5 +122,8 @@ describe("the bar", () => {
     assert.deepEqual(barOf(seen(withLine())), { text: "View cart", colour: "green" });
     assert.equal(barOf(seen(processing(5, "ORD-7-1", BEN))).text, "Order being processed");
     assert.deepEqual(barOf(failed()), { text: "Order failed", colour: "orange" });
+    const inDoubt = { orders_in_doubt: [{ order_id: "ORD-7-1", stage: "needs_staff", lines: [] }] };
+    assert.equal(barOf(seen(snapshot(5, inDoubt))).text, "An order is with the staff");
+    assert.equal(barOf(seen(snapshot(5, { ...inDoubt, items: [line("a")] }))).text, "View cart");
   });
 });

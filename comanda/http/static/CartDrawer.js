@@ -3,7 +3,7 @@
 import { CartLine } from "./CartLine.js";
 import { money } from "./format.js";
 import { Bag } from "./icons.js";
-import { buttonOf, messageOf } from "./order_state.js";
+import { buttonOf, messageOf, soldOutLines } from "./order_state.js";
 import { tell } from "./passing.js";
 import { Sheet } from "./Sheet.js";
 import { button, label, note, state as words } from "./wording.js";
@@ -14,7 +14,7 @@ const MOST_INSTRUCTIONS = 500; // the server's bound
 export function CartDrawer({ table, store, connection, isOpen, arrived, instructions, onCheckout }) {
   const isLocked = table.cartLocked;
   const isEmpty = table.items.length === 0;
-  const foot = html`<${Foot} table=${table} connection=${connection} onCheckout=${onCheckout} />`;
+  const foot = html`<${Foot} table=${table} store=${store} connection=${connection} onCheckout=${onCheckout} />`;
   return html`
     <${Sheet} name="cart" title=${label.cart} isOpen=${isOpen} foot=${foot}>
       <${Doubts} orders=${table.ordersInDoubt} />
@@ -30,18 +30,20 @@ export function CartDrawer({ table, store, connection, isOpen, arrived, instruct
             <span>${label.instructions}</span>
             <textarea name="instructions" rows="2" maxlength=${MOST_INSTRUCTIONS} placeholder=${label.instructionsPlaceholder}
               disabled=${isLocked} value=${instructions.value}
+              aria-describedby="instructions-why"
               onInput=${(event) => { instructions.value = event.target.value; }}></textarea>
           </label>
+          <p class="soft small" id="instructions-why">${label.instructionsWhy}</p>
           <${Clear} isLocked=${isLocked} onClear=${() => store.clearCart()} />`}
     <//>`;
 }
 
 /** Message, total and button: always in sight. */
-function Foot({ table, connection, onCheckout }) {
+function Foot({ table, store, connection, onCheckout }) {
   const { text, colour, does } = buttonOf(table);
   const isWaiting = table.cartLocked && !table.orderTimedOut;
   return html`
-    <${OrderMessage} table=${table} connection=${connection} />
+    <${OrderMessage} table=${table} store=${store} connection=${connection} />
     <p class="sum"><span>${label.total}</span>
       <span class="number">${money(table.total, table.currency, table.minorDigits)}</span></p>
     <button class=${`wide ${colour}`} type="button" disabled=${does === null} onClick=${onCheckout}>
@@ -49,7 +51,7 @@ function Foot({ table, connection, onCheckout }) {
     </button>`;
 }
 
-function OrderMessage({ table, connection }) {
+function OrderMessage({ table, store, connection }) {
   const message = messageOf(table);
   if (message === null) return null;
   const { retry } = table;
@@ -60,6 +62,9 @@ function OrderMessage({ table, connection }) {
         <button type="button" onClick=${() => connection.resolveNow() && tell(note.asked)}>${button.askNow}</button>`}
       ${message.action === "stop" && html`
         <button type="button" onClick=${() => connection.cancelRetry()}>${button.stop}</button>`}
+      ${message.action === "remove" && html`
+        <button type="button" onClick=${() => soldOutLines(table).forEach((line) => store.removeFromCart(line.public_id))}>
+          ${button.removeSoldOut}</button>`}
     </div>`;
 }
 

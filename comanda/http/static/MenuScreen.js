@@ -38,7 +38,7 @@ export function MenuScreen({ table, store }) {
     <${Bar} table=${table} />`;
 }
 
-/** One dish. The stepper counts this guest's own line without a note; all else is the cart's affair. */
+/** One dish. The stepper counts this guest's own line without a note; a tag counts them all where there are more. */
 function Dish({ item, table, store }) {
   const lines = table.items.filter((line) => line.menu_item_id === item.menu_item_id);
   const inCart = lines.reduce((sum, line) => sum + line.qty, 0);
@@ -63,7 +63,7 @@ function Dish({ item, table, store }) {
         <p class="price">
           <span class="number">${money(item.price, table.currency, table.minorDigits)}</span>
           ${!item.available && html`<span class="tag bad">${label.soldOut}</span>`}
-          ${inCart > 0 && html`<span class="tag good number">${label.inCart(inCart)}</span>`}
+          ${inCart > (mine?.qty ?? 0) && html`<span class="tag good number">${label.inCart(inCart)}</span>`}
         </p>
       </div>
       ${mine

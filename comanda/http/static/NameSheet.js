@@ -16,13 +16,18 @@ export function NameSheet({ table, connection, isOpen }) {
   const onSubmit = (event) => {
     event.preventDefault();
     const name = field.current.value.trim();
-    if (name) connection.join(name);
-    else field.current.focus();
+    if (name) {
+      connection.join(name);
+      return;
+    }
+    field.current.value = ""; // spaces alone: the browser says what is missing
+    field.current.reportValidity();
   };
   const title = table.restaurant ? label.welcomeAt(table.restaurant.name) : label.welcome;
   return html`
     <${Sheet} name="name" title=${title} isOpen=${isOpen} onClose=${null}>
       <form onSubmit=${onSubmit}>
+        ${table.table && html`<p><strong>${label.table(table.table.label)}</strong></p>`}
         <p class="soft">${label.nameWhy}</p>
         <label class="field">
           <span>${label.name}</span>

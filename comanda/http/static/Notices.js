@@ -11,7 +11,7 @@ export function Notices({ table, connection, passing, isSheetOpen }) {
       <div role="status">
         ${isAway && html`<p class="notice">
           ${table.connection === "lost"
-            ? html`${words.gone} <button type="button" onClick=${() => connection.reconnectNow()}>${button.reconnect}</button>`
+            ? html`<span>${words.gone}</span> <button type="button" onClick=${() => connection.reconnectNow()}>${button.reconnect}</button>`
             : words.lost}
         </p>`}
       </div>

@@ -96,7 +96,7 @@ function App() {
     <${MyOrdersDrawer} table=${table} isOpen=${sheet === "orders"} />
     <${OrderConfirmationSheet} table=${table} isOpen=${sheet === "done"} />
     <${NameSheet} table=${table} connection=${connection} isOpen=${isAsking.value} />
-    <${Notices} table=${table} connection=${connection} passing=${passing.value}
+    <${Notices} table=${table} connection=${connection} passing=${isElsewhere ? [] : passing.value}
       isSheetOpen=${sheet !== null || isAsking.value} />`;
 }
 

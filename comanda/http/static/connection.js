@@ -125,7 +125,7 @@ export function setupConnection(options) {
       if (closed) return false;
       kept.keepName(newName);
       const { session_pid, member_id, member_token, restaurant, table, settings } = answer;
-      sit({ session_pid, member_id, member_token, restaurant, table, settings, watched: [] });
+      sit({ session_pid, member_id, member_token, restaurant, table, settings });
       store.set({ rememberedName: newName });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -140,7 +140,7 @@ export function setupConnection(options) {
     getUp();
     seat = newSeat;
     kept.keepSeat(seat);
-    outcomes.remember(seat.watched);
+    outcomes.remember(seat.memory ?? {});
     ordersSeq = null;
     const { member_id: memberId, restaurant, table, settings } = seat;
     store.takeSeat({ memberId, restaurant, table, settings });
@@ -224,16 +224,23 @@ export function setupConnection(options) {
     store.loadSnapshot(snapshot);
     followed({ bySnapshot: true });
     // At 1 a table has only its first member.
-    if (snapshot.seq > 1 && ordersSeq !== snapshot.seq) loadOrders();
+    if (snapshot.seq === 1) outcomes.noneYet();
+    else if (ordersSeq !== snapshot.seq) loadOrders();
+    remember();
   }
 
   /** The store has followed the server. */
   function followed({ bySnapshot }) {
     watch.look();
     outcomes.look({ bySnapshot });
-    const watched = outcomes.watched();
-    if (seat === null || String(watched) === String(seat.watched)) return;
-    seat = { ...seat, watched };
+    remember();
+  }
+
+  /** Over a refresh. */
+  function remember() {
+    const memory = outcomes.memory();
+    if (seat === null || JSON.stringify(memory) === JSON.stringify(seat.memory)) return;
+    seat = { ...seat, memory };
     kept.keepSeat(seat);
   }
 
@@ -331,6 +338,7 @@ export function setupConnection(options) {
       if (seat?.session_pid !== asked.session_pid) return false;
       store.loadOrders(orders);
       if (ordersSeq === seq) outcomes.found(orders); // else a newer answer is on its way
+      remember();
       return true;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;

@@ -9,17 +9,22 @@ export const locker = (table) => table.lockedByName || label.someone;
 export function buttonOf(table) {
   if (table.lockedByOthers) return { text: button.byOther(locker(table)), colour: "gray", does: null };
   if (table.cartLocked) return { text: button.pending, colour: "gray", does: null };
-  const can = table.items.length > 0 && table.items.every((line) => line.available);
+  const can = table.items.length > 0 && soldOutLines(table).length === 0;
   if (mayRetry(table)) return { text: button.retry, colour: "orange", does: can ? "order" : null };
   return { text: button.place, colour: can ? "green" : "gray", does: can ? "order" : null };
 }
 
+/** The lines that keep the cart from being ordered. */
+export const soldOutLines = (table) => table.items.filter((line) => !line.available);
+
 const hasFailed = (table) => table.lastOrder?.status === "failed" && table.orderProcessingStatus === "failed";
 const mayRetry = (table) => hasFailed(table) && table.lastOrder.allow_retry;
 
-/** The sentence about the order, null where there is nothing to say. `action`: "ask", "stop" or null. */
+/** The sentence about the order, null where there is nothing to say. `action`: "ask", "stop", "remove" or null. */
 export function messageOf(table) {
   if (table.cartLocked) return lockedMessage(table);
+  const soldOut = soldOutLines(table);
+  if (soldOut.length > 0) return say("bad", words.soldOut([...new Set(soldOut.map((line) => line.name))]), "remove");
   if (!hasFailed(table)) return null;
   const { error } = table.lastOrder;
   if (!mayRetry(table)) return say("bad", words.failedForGood(error));
@@ -42,5 +47,6 @@ const say = (tone, text, action = null) => ({ tone, text, action });
 export function barOf(table) {
   if (table.cartLocked) return { text: button.cartPending, colour: "gray" };
   if (hasFailed(table)) return { text: button.cartFailed, colour: mayRetry(table) ? "orange" : "quiet" };
+  if (table.items.length === 0 && table.ordersInDoubt.length > 0) return { text: button.cartInDoubt, colour: "quiet" };
   return { text: button.cart, colour: table.items.length > 0 ? "green" : "quiet" };
 }

@@ -1,9 +1,13 @@
 // What became of orders, for the person: also of those that were settled while this phone was away.
 
-/** Follows the orders that this phone has seen unsettled and shows each one's outcome once. */
+/**
+ * Follows the orders that this phone has seen unsettled and shows each one's outcome once. An order that was
+ * placed and confirmed while the phone was away is shown too: whoever sat here then has to hear of it.
+ */
 export function createOutcomes(store) {
   let watched = new Set(); // order ids seen pending or in doubt
   let settledAway = new Set(); // of these, those that a snapshot no longer has
+  let known = null; // ids of the confirmed orders seen since sitting down; null before the first look
 
   function unsettled() {
     const { pendingOrderId, ordersInDoubt } = store.getState();
@@ -21,19 +25,26 @@ export function createOutcomes(store) {
   }
 
   return {
-    /** The ids to be remembered over a refresh. */
-    watched: () => [...watched, ...settledAway],
+    /** What is to be remembered over a refresh: order ids. */
+    memory: () => ({ watched: [...watched, ...settledAway], known: known && [...known] }),
 
-    /** Remembered from before a refresh. */
-    remember(orderIds) {
-      watched = new Set(orderIds);
+    /** Remembered from before a refresh; both are empty for a new seat. */
+    remember(memory) {
+      watched = new Set(memory.watched);
+      settledAway = new Set();
+      known = memory.known ? new Set(memory.known) : null;
     },
 
     /** An event is about to be applied: gives what to show after it was. */
     before(event) {
       const { ordersInDoubt, orderTimedOut } = store.getState();
       const doubted = ordersInDoubt.some((order) => order.order_id === event.order_id);
-      if (event.type === "order_confirmed") return () => confirmed(event.order, doubted || orderTimedOut);
+      if (event.type === "order_confirmed") {
+        return () => {
+          known?.add(event.order_id);
+          confirmed(event.order, doubted || orderTimedOut);
+        };
+      }
       if (event.type === "order_failed" && doubted) return () => failedInDoubt(event.order_id, event.error);
       return () => {};
     },
@@ -47,13 +58,22 @@ export function createOutcomes(store) {
       watched = now;
     },
 
-    /** The confirmed orders are read: what is not among them was not accepted. */
+    /** Nothing can have been ordered here so far. */
+    noneYet() {
+      known ??= new Set();
+    },
+
+    /** The confirmed orders, newest first, are read: what was watched and is not among them was not accepted. */
     found(orders) {
       const { lastOrder } = store.getState();
+      for (const order of [...orders].reverse()) {
+        const { order_id: orderId } = order;
+        if (settledAway.has(orderId)) confirmed(order, lastOrder?.order_id !== orderId);
+        else if (known !== null && !known.has(orderId)) confirmed(order, false);
+      }
+      known = new Set(orders.map((order) => order.order_id));
       for (const orderId of settledAway) {
-        const order = orders.find((one) => one.order_id === orderId);
-        if (order !== undefined) confirmed(order, lastOrder?.order_id !== orderId);
-        else if (lastOrder?.order_id !== orderId) failedInDoubt(orderId, null);
+        if (!known.has(orderId) && lastOrder?.order_id !== orderId) failedInDoubt(orderId, null);
       }
       settledAway = new Set();
     },

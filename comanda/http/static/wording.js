@@ -2,14 +2,20 @@
 
 const reasonOf = (error) => (error || "no reason given").replace(/\.$/, "");
 
+const RIGHT_TO_LEFT = /[\u0590-\u08ff]/;
+
+/** A name in a sentence: one that is written from right to left leaves the words around it where they are. */
+const apart = (name) => (RIGHT_TO_LEFT.test(name) ? `\u2068${name}\u2069` : name);
+
 export const button = {
   place: "Place Order",
   pending: "Pending Confirmation...",
   retry: "Retry Order",
-  byOther: (name) => `Order Being Processed by ${name}`,
+  byOther: (name) => `Order Being Processed by ${apart(name)}`,
   cart: "View cart",
   cartPending: "Order being processed",
   cartFailed: "Order failed",
+  cartInDoubt: "An order is with the staff",
   join: "Join the table",
   joining: "One moment…",
   joinAgain: "Join again",
@@ -28,6 +34,7 @@ export const button = {
   noteFor: (action, name) => `${action} for ${name}`,
   saveNote: "Save",
   cancel: "Cancel",
+  removeSoldOut: "Remove",
   clear: "Clear the cart",
   clearSurely: "Yes, remove everything",
 };
@@ -37,7 +44,7 @@ export const state = {
   confirmed: "Order placed successfully! 🎉",
   failed: (error) => `Order failed: ${reasonOf(error)}. Tap to retry.`,
   failedForGood: (error) => `Order failed: ${reasonOf(error)}. Please change the cart or ask the staff.`,
-  lockedBy: (name) => `Order being processed by ${name}`,
+  lockedBy: (name) => `Order being processed by ${apart(name)}`,
   lost: "Connection lost. Reconnecting...",
   gone: "The connection could not be restored.",
   timedOut: "No answer from the kitchen yet. Tap to ask again. Nothing is ordered twice.",
@@ -45,17 +52,18 @@ export const state = {
   accepted: "The kitchen has your order and will confirm it soon.",
   retryIn: (seconds) => `Trying again by itself in ${seconds} s.`,
   needsStaff: "We do not know yet whether the kitchen has this order. The staff have been told; please ask them.",
+  soldOut: (names) => `Sold out: ${names.map(apart).join(", ")}.`,
   inDoubt: "The kitchen is still being asked about this order. The cart is open for more.",
 };
 
 export const note = {
-  added: (who, qty, name) => `${who} added ${qty} × ${name}`,
-  counted: (who, qty, name) => `${who} changed it to ${qty} × ${name}`,
-  noted: (who, name) => `${who} changed the note on ${name}`,
-  removed: (who, name) => `${who} removed ${name}`,
-  soldOut: (name) => `${name} is sold out`,
-  priced: (name, price) => `${name} now costs ${price}`,
-  joined: (name) => `${name} joined the table`,
+  added: (who, qty, name) => `${apart(who)} added ${qty} × ${apart(name)}`,
+  counted: (who, qty, name) => `${apart(who)} changed it to ${qty} × ${apart(name)}`,
+  noted: (who, name) => `${apart(who)} changed the note on ${apart(name)}`,
+  removed: (who, name) => `${apart(who)} removed ${apart(name)}`,
+  soldOut: (name) => `${apart(name)} is sold out`,
+  priced: (name, price) => `${apart(name)} now costs ${price}`,
+  joined: (name) => `${apart(name)} joined the table`,
   unlocked: "The cart is open again. The last order is being settled with the staff.",
   lateConfirmed: (orderId) => `The kitchen has confirmed ${orderId} after all.`,
   lateFailed: (orderId, error) => `${orderId} was not taken: ${reasonOf(error)}.`,
@@ -68,8 +76,8 @@ export const label = {
   people: "At the table",
   you: "you",
   youOrdered: "You",
-  youAre: (name) => `${name} (you)`,
-  away: (name) => `${name} (away)`,
+  youAre: (name) => `${apart(name)} (you)`,
+  away: (name) => `${apart(name)} (away)`,
   someone: "another guest",
   menu: "Menu",
   sections: "Sections of the menu",
@@ -80,12 +88,13 @@ export const label = {
   dishes: (n) => (n === 1 ? "item" : "items"),
   emptyCart: "The cart is empty",
   emptyCartWhy: "What anybody at the table adds shows up here, on every phone.",
-  addedBy: (who) => `Added by ${who}`,
-  justNow: (who) => `${who}, just now`,
+  addedBy: (who) => `Added by ${apart(who)}`,
+  justNow: (who) => `${apart(who)}, just now`,
   noteOn: (name) => `Note for ${name}`,
   notePlaceholder: "No onions, well done…",
   instructions: "Special instructions",
   instructionsPlaceholder: "Anything that the kitchen should know",
+  instructionsWhy: "Goes with the order that you place yourself.",
   total: "Total",
   orders: "My Orders",
   noOrders: "Nothing ordered yet",
@@ -94,7 +103,7 @@ export const label = {
   doubt: "With the staff",
   confirmed: "Confirmed",
   tonight: "Ordered so far",
-  orderedBy: (who, time) => `${who}, ${time}`,
+  orderedBy: (who, time) => `${apart(who)}, ${time}`,
   yourOrder: "Your order",
   orderId: "Order",
   welcome: "Welcome",

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from comanda.actors.domain.messages import (
     AddItem,
     CartSnapshot,
+    ClearCart,
     OrderConfirmed,
     OrderFailed,
     OrderProcessing,
@@ -29,7 +30,7 @@ from comanda.storage.sessions import activate
 from .determinism import STARTS_AT
 from .ledger import Entry
 
-Edit = AddItem | UpdateItem | RemoveItem | PlaceOrder
+Edit = AddItem | UpdateItem | RemoveItem | ClearCart | PlaceOrder
 """What members say in these runs."""
 
 STARTS_AT_MICROS = round(STARTS_AT.timestamp() * 1e6)
@@ -123,7 +124,12 @@ class Evidence:
     refused: list[tuple[str, Edit, str]] = field(default_factory=list)
     repeated: list[tuple[Done, int | str]] = field(default_factory=list)
     """Accepted commands said once more at the end, and what they were answered: a `seq`, or a code."""
+    unanswered: list[Edit] = field(default_factory=list)
+    """Commands whose sender gave up waiting: each may have had its effect, once."""
+    left: set[str] = field(default_factory=set)
+    """Phones that are not there at the end."""
     starts: list[float] = field(default_factory=list)
+    """From when on a house could work, or work again after a fault of storage."""
     ledger: list[Entry] = field(default_factory=list)
     pos_knows: dict[str, str] = field(default_factory=dict)
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -251,6 +257,10 @@ class Witness:
         everything = {table: self._all_of(table) for table in _TABLES}
         placed = {row["order_id"]: row["session_pid"] for row in everything["order_journal"]}
         for number, (pid, evidence) in enumerate(self.sessions.items()):
+            stored = self._load(self._keys[pid])
+            evidence.views.append(
+                Viewed("storage", stored.seq, _state_of(stored.snapshot(frozenset())))
+            )
             ours = {order_id for order_id, at in placed.items() if at == pid}
             for table, rows in everything.items():
                 evidence.rows[table] = [

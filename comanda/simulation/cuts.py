@@ -65,6 +65,8 @@ class CutStore(InlineStore):
         (outcome,) = settle(self._connection, [work])
         if isinstance(outcome, Value):
             self._witness.wrote(unit, before, loads=self._compares())
+        else:
+            self._witness.refused(type(outcome.error).__name__)
         await self._life.step(f"after {name}")
         if trouble == "written":
             raise CommitUnknown("simulated: written, and nobody knows")

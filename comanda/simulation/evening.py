@@ -69,7 +69,7 @@ class Crash(Struct, frozen=True):
 class Cut(Struct, frozen=True):
     """What happens to one guest's network: a reset, silence without an end, or nobody there."""
 
-    guest: int
+    guest: str
     at: float
     kind: Literal["reset", "silence", "unreachable"]
     seconds: float
@@ -105,6 +105,7 @@ class Plan(Struct, frozen=True):
     profile: ProfileName
     tables: int
     guests: tuple[Guest, ...]
+    orders: int = ORDERS_WANTED
     pos_rate: float = 0.0
     pos_faults: tuple[str, ...] = ()
     crashes: tuple[Crash, ...] = ()
@@ -136,7 +137,7 @@ def plan_evening(seed: int, profile: ProfileName = "all") -> Plan:
         pos_rate=round(dice.uniform(0.1, 0.7), 2) if pos else 0.0,
         pos_faults=tuple(sorted(chosen)),
         crashes=_crashes(dice) if met("crashes") else (),
-        cuts=_cuts(dice, len(guests)) if met("network") else (),
+        cuts=_cuts(dice, guests) if met("network") else (),
         storage=_storage(dice) if met("storage") else (),
         outages=_outages(dice) if profile in ("storage", "all") and dice.random() < 0.3 else (),
         menu=_menu(dice) if profile != "calm" and dice.random() < 0.5 else (),
@@ -192,7 +193,7 @@ def _crashes(dice: random.Random) -> tuple[Crash, ...]:
     )
 
 
-def _cuts(dice: random.Random, guests: int) -> tuple[Cut, ...]:
+def _cuts(dice: random.Random, guests: tuple[Guest, ...]) -> tuple[Cut, ...]:
     kinds: tuple[Literal["reset", "silence", "unreachable"], ...] = (
         "reset",
         "reset",
@@ -201,12 +202,12 @@ def _cuts(dice: random.Random, guests: int) -> tuple[Cut, ...]:
     )
     cuts = [
         Cut(
-            dice.randrange(guests),
+            dice.choice(guests).name,
             round(dice.uniform(1, EVENING_SECONDS), 2),
             dice.choice(kinds),
             round(dice.expovariate(1 / 8), 1),
         )
-        for _ in range(dice.randint(1, 3 * guests))
+        for _ in range(dice.randint(1, 3 * len(guests)))
     ]
     return tuple(sorted(cuts, key=lambda cut: cut.at))
 

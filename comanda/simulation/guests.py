@@ -46,6 +46,9 @@ SERVER = "http://comanda.simulated"
 PATIENCE_SECONDS = 100.0
 """So long a patient guest waits for a locked cart: longer than any lock."""
 
+FLOOD = 130
+"""A few more messages at once than the front's burst lets through."""
+
 DISHES = (456, 457, 458)
 """What is on the menu."""
 
@@ -187,6 +190,7 @@ class Guest:
             self.finished.set()
             await self._until_ended(engine)
         self.has_left = True
+        self._note("leaves the table")
         self.evidence.left.add(self.script.name)
         await engine.leave()
         self.finished.set()
@@ -268,7 +272,7 @@ class Guest:
             case "wrong":
                 await self._do_wrong(engine, act.chance)
             case "noise" if engine.link is not None:
-                await engine.link.send('{"type": "add_item"' if act.chance < 0.7 else "[]")
+                await self._make_noise(engine.link, act.chance)
 
     async def _do_wrong(self, engine: _WatchedEngine, chance: float) -> None:
         """What no good client says: another total, a strange line, an old id for another thing."""
@@ -287,6 +291,15 @@ class Guest:
                 AddItem(DISHES[0], 3, self._new_note(), None, old.command.request_id),
                 old.command.request_id,
             )
+
+    async def _make_noise(self, link: Link, chance: float) -> None:
+        """A bad message; three of them, which puts one out; or more pings than anybody may send."""
+        if chance < 0.8:
+            for _ in range(1 if chance < 0.5 else 3):
+                await link.send('{"type": "add_item"')
+            return
+        for _ in range(FLOOD):
+            await link.send('{"type": "ping"}')
 
     def _is_mine(self, done: Done) -> bool:
         assert self.table is not None

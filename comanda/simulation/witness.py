@@ -3,6 +3,7 @@
 All of it is only written down; `invariants` judges it when the run is over.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -139,11 +140,17 @@ class Evidence:
 class Witness:
     """Looks at sessions' storage, on the connection that the houses use, between their works."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(
+        self, connection: Connection, note: Callable[[str], None] = lambda line: None
+    ) -> None:
+        """Args:
+        note: writes a line of the trace.
+        """
         self.sessions: dict[str, Evidence] = {}
         """What there is to be judged, by the session's pid."""
         self._keys: dict[str, SessionKey] = {}
         self._connection = connection
+        self._note = note
 
     def watch(self, key: SessionKey) -> None:
         """From now on this session is looked at."""
@@ -191,6 +198,10 @@ class Witness:
                 evidence.views.append(Viewed("storage", loaded.seq, state))
             evidence.committed.append(Committed(thought, was, same))
         self._sample(pid)
+
+    def refused(self, why: str) -> None:
+        """Storage has refused what it was given."""
+        self._note(f"storage refuses: {why}")
 
     def _sample(self, pid: str) -> None:
         lines = self._rows(

@@ -28,10 +28,10 @@ from comanda.http.wire import frame
 from comanda.storage.groups import Commit, Work
 from comanda.storage.inline import InlineStore, open_inline
 
-from .coverage import Coverage
+from .coverage import cells_of, marks_of
 from .cuts import CutPos, CutStore, Trouble
 from .determinism import CountedIds, VirtualClock, dice_for, run_by_seed
-from .evening import ORDERS_WANTED, Act, Crash, Cut, MenuChange, Plan, What
+from .evening import Act, Crash, Cut, MenuChange, Plan, What
 from .gateway import Gateway, answer_http
 from .guests import DISHES, SERVER, Guest
 from .invariants import violations
@@ -66,6 +66,9 @@ LIMITS = HouseLimits(
 )
 """Sweeps a little rarer than the defaults: what they do not find is most of an evening's work."""
 
+_TOLD = ("seq", "order_id", "stage", "code")
+"""What a line of the trace tells of a message, besides its type."""
+
 PAUSE_SECONDS = 9.0
 """From the next house's start until a paused one goes on; and again until that one ends."""
 
@@ -73,7 +76,7 @@ SCRIPTS_SECONDS = 1500.0
 """A guest's script takes some 60 s, and at the worst a lock limit for each order; more is stuck."""
 
 MORE_ROUNDS = 30
-"""Tries to come to `ORDERS_WANTED`; orders that fail and carts that are locked use some up."""
+"""Tries to come to the plan's number of orders; orders that fail and carts that are locked use some up."""
 
 SETTLE_SECONDS = 200.0
 """From the last fault until nothing is due: a lock limit, a quarantine, five tries of a void."""
@@ -162,7 +165,7 @@ class _World:
         self.plan = plan
         self.trace: list[str] = []
         self.faults: Counter[str] = Counter()
-        self.witness = Witness(shelf.connection)
+        self.witness = Witness(shelf.connection, self.note)
         self._connection = shelf.connection
         self._houses = Houses[Gateway]()
         self._ids = CountedIds()
@@ -178,7 +181,6 @@ class _World:
         self._silent_until = 0.0
         self._stuck: list[str] = []
         self._seconds = 0.0
-        self.coverage = Coverage()
         self._guests = [
             Guest(
                 script,
@@ -219,8 +221,8 @@ class _World:
             round(self._seconds, 3),
             len(rows),
             dict(sorted(self.faults.items())),
-            self.coverage.marks_of(self),
-            dict(sorted(self.coverage.cells.items())),
+            marks_of(text),
+            cells_of(self.trace),
             broken | crash,
             hashlib.sha256(text.encode()).hexdigest(),
             tuple(self.trace) if keep_trace else (),
@@ -272,7 +274,7 @@ class _World:
         """Who is still there orders on until the evening has its number of orders."""
         for number in range(MORE_ROUNDS):
             there = [guest for guest in self._guests if not guest.has_left]
-            if not there or len(self.witness.order_states()) >= ORDERS_WANTED:
+            if not there or len(self.witness.order_states()) >= self.plan.orders:
                 return
             guest = there[number % len(there)]
             rounds: tuple[What, ...] = ("add", "order")
@@ -320,7 +322,6 @@ class _World:
                 nursery.start_soon(self._live_until_killed, life)
             await life.died.wait()
             self.faults["paused" if crash.paused else "killed"] += 1
-            self.coverage.died(self)
             await trio.sleep(crash.restart_after_seconds)
         nursery.start_soon(self._open, self._new_life(None))
 
@@ -377,13 +378,16 @@ class _World:
             await nursery.start(house.run)
             gateway = Gateway(front, life, nursery, self._told, lambda: next(self._connections))
             if not life.cut:
+                self.note("a house opens")
                 self._houses.open(gateway, life)
 
     def _told(self, pid: str, connection: int, told: Told) -> None:
         self.witness.told(pid, connection, told)
-        kind = told.__struct_config__.tag
-        seq = getattr(told, "seq", None)
-        self.note(f"connection {connection} hears {kind}" + ("" if seq is None else f" {seq}"))
+        words = [str(told.__struct_config__.tag)]
+        words += [
+            str(getattr(told, name)) for name in _TOLD if getattr(told, name, None) is not None
+        ]
+        self.note(f"connection {connection} hears {' '.join(words)}")
 
     # --- Storage --------------------------------------------------------------------------------------
 
@@ -425,6 +429,7 @@ class _World:
             return Fault("none", decides_after=round(dice.uniform(0, 3), 2))
         name = dice.choice(self.plan.pos_faults)
         self.faults[f"POS {name}"] += 1
+        self.note(f"POS fault of {order_id}: {name}")
         return BY_NAME[name]
 
     async def _call_back(self, said: OutcomeHeard) -> None:
@@ -437,7 +442,7 @@ class _World:
 
     async def _disturb(self, cut: Cut) -> None:
         await trio.sleep(cut.at)
-        guest = self._guests[cut.guest]
+        guest = next(one for one in self._guests if one.script.name == cut.guest)
         network = guest.phone.network
         self.faults[f"network {cut.kind}"] += 1
         self.note(f"{guest.script.name}'s network: {cut.kind}")

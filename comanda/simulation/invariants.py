@@ -165,12 +165,18 @@ def ordered_is_what_the_pos_has(evidence: Evidence) -> Iterator[str]:
 
 
 def contradictions_are_on_record(evidence: Evidence) -> Iterator[str]:
-    """A POS's own contradiction ends as an incident; accepted after rejected with a void besides."""
+    """A POS's own contradiction ends as an incident; accepted after rejected with a void besides.
+
+    A key under which the POS has another order is no refusal: only the staff may say that it failed.
+    """
     incidents = {(row["order_id"], row["kind"]) for row in evidence.rows["incidents"]}
     voids = {row["order_id"] for row in evidence.rows["voids"]}
     journal = {row["order_id"]: row["state"] for row in evidence.rows["order_journal"]}
+    decided = {row["order_id"] for row in evidence.rows["order_journal"] if row["decided_by"]}
     for entry in evidence.ledger:
         state = journal.get(entry.key)
+        if entry.what == "reused" and state == "rejected" and entry.key not in decided:
+            yield f"{entry.key} has failed, since the POS has another order under its key"
         if entry.what == "effect" and state == "rejected":
             if (entry.key, "accepted_after_rejected") not in incidents:
                 yield f"{entry.key} was accepted after its refusal, and no incident says so"

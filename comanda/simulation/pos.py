@@ -170,6 +170,7 @@ class TruthPos:
             case "error before":
                 exchange.give(Unknown("503"))
             case "key reused":
+                self._enter("reused", order.order_id, order.payload)
                 exchange.give(Unknown("another body", key_reused=True))
             case _:
                 self._take_in(order, how, exchange)

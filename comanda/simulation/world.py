@@ -142,7 +142,7 @@ def play(shelf: Shelf, plan: Plan, *, keep_trace: bool = False) -> Outcome:
         run_by_seed(plan.seed, world.run)
     except Exception as error:  # whatever it is: this seed must be told of, and the others played
         crash = {"nothing_crashes": [_in_words(error)]}
-        world.note(f"crashed: {crash['nothing_crashes'][0]}")
+        world.trace.append(f"crashed: {crash['nothing_crashes'][0]}")
     finally:
         logging.disable(logging.NOTSET)
     return world.outcome(crash, keep_trace=keep_trace)

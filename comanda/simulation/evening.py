@@ -31,7 +31,17 @@ EVENING_SECONDS = 240.0
 NAMES = ("Ana", "Ben", "Cleo", "Dev", "Eva", "Finn", "Gita", "Hugo", "Ida", "Jon", "Kai", "Lea")
 
 What = Literal[
-    "add", "change", "remove", "clear", "order", "resolve", "refresh", "leave", "wrong", "noise"
+    "add",
+    "change",
+    "remove",
+    "clear",
+    "order",
+    "resolve",
+    "refresh",
+    "leave",
+    "double",
+    "wrong",
+    "noise",
 ]
 
 
@@ -98,8 +108,18 @@ class MenuChange(Struct, frozen=True):
     price: float | None
 
 
+class Closing(Struct, frozen=True):
+    """The staff close a table: its party has left, as far as they know."""
+
+    at: float
+    table: int
+
+
 class Plan(Struct, frozen=True):
-    """A whole evening. `pos_rate` of the orders meet one of `pos_faults`."""
+    """A whole evening. `pos_rate` of the orders meet one of `pos_faults`.
+
+    `poison`: the so-manieth lines of the evening upon which the session cannot decide, and crashes.
+    """
 
     seed: int
     profile: ProfileName
@@ -113,6 +133,8 @@ class Plan(Struct, frozen=True):
     storage: tuple[StorageFault, ...] = ()
     outages: tuple[Outage, ...] = ()
     menu: tuple[MenuChange, ...] = ()
+    closings: tuple[Closing, ...] = ()
+    poison: tuple[int, ...] = ()
     staff_after_seconds: float = 20.0
 
 
@@ -141,6 +163,8 @@ def plan_evening(seed: int, profile: ProfileName = "all") -> Plan:
         storage=_storage(dice) if met("storage") else (),
         outages=_outages(dice) if profile in ("storage", "all") and dice.random() < 0.3 else (),
         menu=_menu(dice) if profile != "calm" and dice.random() < 0.5 else (),
+        closings=_closings(dice, tables) if profile != "calm" and dice.random() < 0.25 else (),
+        poison=_poison(dice) if met("crashes") else (),
         staff_after_seconds=round(dice.uniform(1, 60), 1),
     )
 
@@ -167,7 +191,7 @@ def _guests(dice: random.Random, tables: int, *, rude: bool) -> tuple[Guest, ...
 
 def _acts(dice: random.Random, *, leads: bool, impolite: bool) -> tuple[Act, ...]:
     """A script. Who came first to a table sees to it that something is ordered."""
-    kinds: list[What] = ["remove", "order", "order", "resolve", "refresh", "clear"]
+    kinds: list[What] = ["remove", "order", "order", "resolve", "refresh", "clear", "double"]
     kinds += ("add",) * 8 + ("change",) * 3
     if impolite:
         kinds += ["wrong", "wrong", "noise", "noise", "leave"]
@@ -232,3 +256,11 @@ def _menu(dice: random.Random) -> tuple[MenuChange, ...]:
         else:
             changes.append(MenuChange(at, item, dice.random() < 0.4, None))
     return tuple(sorted(changes, key=lambda change: change.at))
+
+
+def _closings(dice: random.Random, tables: int) -> tuple[Closing, ...]:
+    return (Closing(round(dice.uniform(5, 90), 1), dice.randrange(tables)),)
+
+
+def _poison(dice: random.Random) -> tuple[int, ...]:
+    return tuple(sorted(dice.sample(range(3, 60), dice.randint(0, 3))))

@@ -1,6 +1,9 @@
 """A guest: the real client on a simulated phone, and a script of what its owner does."""
 
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from itertools import count
 
 import httpx
@@ -45,6 +48,9 @@ from .witness import Done, Evidence, Witness
 SERVER = "http://comanda.simulated"
 PATIENCE_SECONDS = 100.0
 """So long a patient guest waits for a locked cart: longer than any lock."""
+
+SESSION_CLOSED = 4410
+"""The close code after which the table has another session for those who come."""
 
 FLOOD = 130
 """A few more messages at once than the front's burst lets through."""
@@ -94,6 +100,7 @@ class Phone:
 class _WatchedEngine(Engine):
     """The client's engine; what it sees and what it is answered goes on record."""
 
+    who: str
     evidence: Evidence
     sees: Callable[[], None]
 
@@ -151,6 +158,7 @@ class Guest:
         self.table: TableConnection | None = None
         self.has_left = False
         self._engine: _WatchedEngine | None = None
+        self._devices: list[_WatchedEngine] = []
         self._table_code = table_code
         self._witness = witness
         self._note = note
@@ -163,43 +171,63 @@ class Guest:
         return self._witness.sessions[self.table.session_pid]
 
     async def run(self) -> None:
-        """Arrive, do as the script says, stay until cancelled."""
+        """Arrive, do as the script says, stay until cancelled. Of a closed table they sit down anew."""
         await trio.sleep(self.script.arrives_at)
-        async with Api(SERVER, surroundings=self.phone.surroundings) as api:
-            seat = await self._sit_down(api)
-            async with trio.open_nursery() as nursery:
-                engine = _WatchedEngine(seat, api, nursery, ClientLimits(), self.phone.surroundings)
-                self._engine, self.table = engine, TableConnection(engine)
-                engine.evidence = self.evidence
-                engine.sees = self._sees
-                try:
-                    await engine.start(read_snapshot_first=False)
-                except (CouldNotConnect, TableClosed):
-                    self._note("finds no connection yet")
-                for act in self.script.acts:
-                    await trio.sleep(act.after_seconds)
-                    if self.table.ended is not None or act.what == "leave":
-                        break
-                    await self.act(act)
-                await self._stay_or_leave(engine)
-                nursery.cancel_scope.cancel()
-
-    async def _stay_or_leave(self, engine: _WatchedEngine) -> None:
-        last = self.script.acts[-1].what if self.script.acts else "add"
-        if last != "leave" and engine.ended is None:
-            self.finished.set()
-            await self._until_ended(engine)
+        acts = deque(self.script.acts)
+        while await self._visit(acts):
+            self._note("comes back")
         self.has_left = True
-        self._note("leaves the table")
-        self.evidence.left.add(self.script.name)
-        await engine.leave()
         self.finished.set()
 
-    async def _until_ended(self, engine: _WatchedEngine) -> None:
+    async def _visit(self, acts: deque[Act]) -> bool:
+        """One membership, from sitting down to its end; whether another one is to follow."""
+        async with (
+            Api(SERVER, surroundings=self.phone.surroundings) as api,
+            trio.open_nursery() as self._nursery,
+        ):
+            self._seat, self._api = await self._sit_down(api), api
+            engine = self._engine = self._new_engine(self.script.name)
+            self._devices = [engine]
+            self.table = TableConnection(engine)
+            await self._connect(engine)
+            stays = await self._follow(acts)
+            if stays:
+                self.finished.set()
+                await self._until(lambda: False)
+            self._note("leaves the table" if engine.ended is None else f"is out: {engine.ended}")
+            for device in self._devices:
+                self.evidence.left.add(device.who)
+                await device.leave()
+            self._nursery.cancel_scope.cancel()
+        assert engine.ended is not None
+        return engine.ended.code == SESSION_CLOSED
+
+    def _new_engine(self, who: str) -> "_WatchedEngine":
+        engine = _WatchedEngine(
+            self._seat, self._api, self._nursery, ClientLimits(), self.phone.surroundings
+        )
+        pid = self._seat.session_pid
+        engine.who = who
+        engine.evidence = self._witness.sessions[pid]
+        engine.sees = lambda: self._witness.sees(pid, who, engine.store)
+        return engine
+
+    async def _connect(self, engine: "_WatchedEngine") -> None:
         try:
-            await engine.until(lambda: False)
-        except TableClosed as closed:
-            self._note(f"is out: {closed.code} {closed}")
+            await engine.start(read_snapshot_first=False)
+        except (CouldNotConnect, TableClosed):
+            self._note("finds no connection yet")
+
+    async def _follow(self, acts: deque[Act]) -> bool:
+        """Do as the script says; whether one stays then."""
+        assert self.table is not None
+        while acts and self.table.ended is None:
+            act = acts.popleft()
+            await trio.sleep(act.after_seconds)
+            if act.what == "leave":
+                return False
+            await self.act(act)
+        return self.table.ended is None
 
     async def _sit_down(self, api: Api) -> Seat:
         while True:
@@ -220,10 +248,6 @@ class Guest:
             answer.restaurant,
             answer.table,
         )
-
-    def _sees(self) -> None:
-        assert self.table is not None
-        self._witness.sees(self.table.session_pid, self.script.name, self.table.store)
 
     # --- What a guest does ----------------------------------------------------------------------------
 
@@ -251,7 +275,7 @@ class Guest:
         assert self.table is not None
         assert self._engine is not None
         table, engine = self.table, self._engine
-        dish = DISHES[int(act.chance * len(DISHES))]
+        dish = DISHES[int(act.chance * 0.999 * len(DISHES))]
         line = self._some_line(act.chance)
         match act.what:
             case "add":
@@ -271,6 +295,9 @@ class Guest:
                 await table.refresh()
             case "wrong":
                 await self._do_wrong(engine, act.chance)
+            case "double" if len(self._devices) == 1:
+                self._devices.append(self._new_engine(f"{self.script.name}'s tablet"))
+                await self._connect(self._devices[-1])
             case "noise" if engine.link is not None:
                 await self._make_noise(engine.link, act.chance)
 
@@ -308,7 +335,7 @@ class Guest:
     def _some_line(self, chance: float) -> CartItem | None:
         assert self.table is not None
         items = self.table.store.items
-        return items[int(chance * len(items))] if items else None
+        return items[int(chance * 0.999 * len(items))] if items else None
 
     def _new_note(self) -> str:
         return f"{self.script.name} {next(self._dishes)}"
@@ -322,12 +349,16 @@ class Guest:
         for done in mine[-most:]:
             try:
                 answer = await self._engine.repeat(done)
-            except ClientError as error:
-                answer = type(error).__name__
+            except ClientError:
+                return  # out of the table, or without a reply in time: then it does not come to rest
             self.evidence.repeated.append((done, answer))
 
     async def is_at(self, seq: int) -> None:
         """Wait until the phone is connected and as far as this."""
-        assert self.table is not None
-        table = self.table
-        await self._until(lambda: table.connected and table.store.seq == seq)
+        for device in self._devices:
+            with suppress(TableClosed):
+                await device.until(partial(_is_at, device, seq))
+
+
+def _is_at(engine: Engine, seq: int) -> bool:
+    return engine.link is not None and engine.store.seq == seq

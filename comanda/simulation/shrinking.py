@@ -11,7 +11,7 @@ from .world import Outcome, Shelf, play
 PLAYS_MOST = 300
 """So many evenings are tried at most: some two minutes."""
 
-_FAULTS = ("crashes", "storage", "outages", "cuts", "menu", "pos_faults")
+_FAULTS = ("crashes", "storage", "outages", "cuts", "menu", "closings", "poison", "pos_faults")
 
 
 def shrink(shelf: Shelf, plan: Plan, broken: str) -> tuple[Plan, Outcome]:

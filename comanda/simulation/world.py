@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
@@ -31,7 +31,7 @@ from comanda.storage.inline import InlineStore, open_inline
 from .coverage import cells_of, marks_of
 from .cuts import CutPos, CutStore, Trouble
 from .determinism import CountedIds, VirtualClock, dice_for, run_by_seed
-from .evening import Act, Crash, Cut, MenuChange, Plan, What
+from .evening import Act, Closing, Crash, Cut, MenuChange, Plan, What
 from .gateway import Gateway, answer_http
 from .guests import DISHES, SERVER, Guest
 from .invariants import violations
@@ -61,10 +61,12 @@ RESTAURANT = Restaurant(
 )
 
 LIMITS = HouseLimits(
+    idle_seconds=15.0,
     sweeps=SweepLimits(locks_seconds=2.0),
     reconciliation=ReconciliationLimits(voids_seconds=4.0),
 )
-"""Sweeps a little rarer than the defaults: what they do not find is most of an evening's work."""
+"""Sweeps a little rarer than the defaults, since what they do not find is most of an evening's work; and
+a session leaves memory sooner, so that within an evening some do."""
 
 _TOLD = ("seq", "order_id", "stage", "code")
 """What a line of the trace tells of a message, besides its type."""
@@ -160,6 +162,23 @@ def _in_words(error: BaseException) -> str:
     return f"{type(error).__name__}: {error} in {where}"
 
 
+class _PoisonedIds(CountedIds):
+    """Ids that count up; the asking for some of a line's fails, and with it the session that decides."""
+
+    def __init__(self, poison: Sequence[int], poisoned: Callable[[], None]) -> None:
+        super().__init__()
+        self._poison = frozenset(poison)
+        self._poisoned = poisoned
+        self._asked = 0
+
+    def public_id(self) -> str:
+        self._asked += 1
+        if self._asked in self._poison:
+            self._poisoned()
+            raise RuntimeError("simulated: a message upon which nobody can decide")
+        return super().public_id()
+
+
 class _World:
     def __init__(self, shelf: Shelf, plan: Plan) -> None:
         self.plan = plan
@@ -168,7 +187,7 @@ class _World:
         self.witness = Witness(shelf.connection, self.note)
         self._connection = shelf.connection
         self._houses = Houses[Gateway]()
-        self._ids = CountedIds()
+        self._ids = _PoisonedIds(plan.poison, self._poisoned)
         self._clock = VirtualClock()
         self._connections = count(1)
         self._houses_opened = count(1)
@@ -192,6 +211,10 @@ class _World:
             )
             for script in plan.guests
         ]
+
+    def _poisoned(self) -> None:
+        self.faults["poison"] += 1
+        self.note("a message is poison: its session crashes")
 
     def note(self, line: str) -> None:
         """A line of the trace, at this moment."""
@@ -243,6 +266,8 @@ class _World:
                     troubles.start_soon(self._storage_fails, outage.at, outage.seconds)
                 for change in self.plan.menu:
                     troubles.start_soon(self._change_menu, change)
+                for closing in self.plan.closings:
+                    troubles.start_soon(self._close_table, closing)
                 troubles.start_soon(self._staff_settle)
                 await self._dine()
                 self._calm = True
@@ -268,6 +293,7 @@ class _World:
     def _last_fault_at(self) -> float:
         plan = self.plan
         moments = [cut.at for cut in plan.cuts] + [outage.at for outage in plan.outages]
+        moments += [closing.at for closing in plan.closings]
         return max(moments + [change.at for change in plan.menu], default=0.0)
 
     async def _order_more(self) -> None:
@@ -477,6 +503,17 @@ class _World:
         body = {name: value for name, value in given.items() if value is not None}
         self.faults["menu changed"] += 1
         await self._staff_call("PATCH", path, MenuEntry, body)
+
+    async def _close_table(self, closing: Closing) -> None:
+        await trio.sleep(closing.at)
+        pids = {
+            guest.table.session_pid: None
+            for guest in self._guests
+            if guest.script.table == closing.table and guest.table is not None
+        }
+        for pid in pids:
+            self.faults["table closed"] += 1
+            await self._staff_call("POST", f"/api/sessions/{pid}/close", type(None), None)
 
     async def _staff_settle(self) -> None:
         while True:

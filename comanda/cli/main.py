@@ -4,7 +4,7 @@ import typer
 
 from comanda import __version__
 
-from . import demo, join, play, pos, serve, staff
+from . import demo, join, play, pos, serve, simulate, staff
 
 app = typer.Typer(
     name="comanda",
@@ -20,6 +20,7 @@ app.command("demo")(demo.demo)
 app.command("join")(join.join)
 app.command("play")(play.play)
 app.add_typer(pos.app)
+app.command("simulate")(simulate.simulate)
 app.command("orders")(staff.orders)
 app.command("resolve")(staff.resolve)
 

@@ -266,7 +266,7 @@ class Engine:
         placed = self.watch.sending(request_id, special_instructions)
         self.wake()
         try:
-            await self._carry(replace(command, request_id=request_id), request_id)
+            await self.carry(replace(command, request_id=request_id), request_id)
         finally:
             self.watch.gave_up(placed)  # where it was answered, this does nothing
             self.wake()
@@ -280,9 +280,10 @@ class Engine:
         """Any other command; see `TableConnection`."""
         self.check_open()
         request_id = self._surroundings.new_id()
-        return await self._carry(replace(command, request_id=request_id), request_id)
+        return await self.carry(replace(command, request_id=request_id), request_id)
 
-    async def _carry(self, command: CartCommand, request_id: str) -> Ack:
+    async def carry(self, command: CartCommand, request_id: str) -> Ack:
+        """Send a command under this `request_id` until it is answered; see `TableConnection`."""
         frame = encode(command).decode()
         try:
             decode_command(frame)

@@ -1,9 +1,10 @@
 """How often one connection or one address may ask: token buckets, all bounded, all settings."""
 
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+
+import trio
 
 MAX_ADDRESSES = 20_000
 """Addresses remembered; the one that was silent longest is forgotten first, and starts afresh."""
@@ -42,7 +43,7 @@ class Bucket:
     __slots__ = ("_at", "_burst", "_clock", "_left", "_rate")
 
     def __init__(
-        self, rate: float, burst: float, clock: Callable[[], float] = time.monotonic
+        self, rate: float, burst: float, clock: Callable[[], float] = trio.current_time
     ) -> None:
         self._rate = rate
         self._burst = burst

@@ -25,8 +25,14 @@ FOUND_BY_NOBODY = "no-owner"
 """Two servers on one database: only slower, as long as the fence stands."""
 
 
-async def violated(fault: str, disturbance: str, folder: Path) -> set[str]:
+EVENINGS = 4
+"""A fault shows by chance, and on a busy machine seldom: so many evenings may pass without it."""
+
+
+async def violated(fault: str, disturbance: str, folder: Path, evening: int = 0) -> set[str]:
     """The invariants that a short evening with this server violates."""
+    folder = folder / str(evening)
+    folder.mkdir()
     plan = Plan(
         tables=8,
         active=8,
@@ -35,7 +41,7 @@ async def violated(fault: str, disturbance: str, folder: Path) -> set[str]:
         server_arguments=(fault,),
     )
     said: list[str] = []
-    chance = random.Random(fault)
+    chance = random.Random(f"{fault}:{evening}")
     outcome = await run_evening(plan, CYCLES[disturbance], folder, chance, said.append)
     assert len(said) == CYCLES[disturbance]
     return {violation.invariant for violation in outcome.violations}
@@ -44,7 +50,12 @@ async def violated(fault: str, disturbance: str, folder: Path) -> set[str]:
 @pytest.mark.parametrize("fault", FOUND_BY)
 async def test_a_broken_server_is_found_out(fault: str, tmp_path: Path) -> None:
     disturbance, invariants = FOUND_BY[fault]
-    assert await violated(fault, disturbance, tmp_path) >= invariants
+    found: set[str] = set()
+    for evening in range(EVENINGS):
+        found |= await violated(fault, disturbance, tmp_path, evening)
+        if found >= invariants:
+            return
+    assert found >= invariants
 
 
 async def test_two_servers_on_one_database_harm_nothing_while_the_fence_stands(

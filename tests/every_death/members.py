@@ -16,13 +16,13 @@ from comanda.actors.domain.messages import (
     Told,
     decode_told,
 )
+from comanda.actors.house import House
 from comanda.actors.ports import NoSuchSession, SessionKey, StorageUnavailable
 from comanda.actors.sayings import Message, Seated
 from comanda.client.cart_store import CartStore
 from comanda.runtime import Envelope, Ref, RuntimeRefusal
-
-from .houses import TRY_AGAIN_SECONDS, Houses, Life
-from .witness import Done, Edit, Witness
+from comanda.simulation.lives import TRY_AGAIN_SECONDS, Houses, Life
+from comanda.simulation.witness import Done, Edit, Evidence, Witness
 
 TRY_LATER = frozenset({"storage_unavailable", "too_busy", "rate_limited"})
 """Refusals after which the same command is sent again under the same `request_id`."""
@@ -33,13 +33,12 @@ _connections = count(1)
 class Connection:
     """One connection: an outlet, and the slots of commands on their way. A house's death ends it."""
 
-    def __init__(self, member: "Member", life: Life, witness: Witness) -> None:
+    def __init__(self, member: "Member", life: Life) -> None:
         self.number = next(_connections)
         self.ended = trio.Event()
         self.ref: Ref[Message] | None = None
         self._member = member
         self._life = life
-        self._witness = witness
 
     @property
     def hears(self) -> bool:
@@ -53,8 +52,7 @@ class Connection:
         self.ended.set()
 
     def hear(self, told: Told) -> None:
-        self._witness.told(self.number, told)
-        self._member.follow(told)
+        self._member.follow(self.number, told)
 
 
 class Slot:
@@ -82,7 +80,7 @@ class Slot:
 class Member:
     """Somebody at the table, with a phone."""
 
-    def __init__(self, name: str, houses: Houses, witness: Witness) -> None:
+    def __init__(self, name: str, houses: Houses[House], witness: Witness) -> None:
         self.name = name
         self.store = CartStore("")
         self.key: SessionKey | None = None
@@ -91,6 +89,11 @@ class Member:
         self._connection: Connection | None = None
         self._requests = count(1)
         self._changed = trio.Event()
+
+    @property
+    def _evidence(self) -> Evidence:
+        assert self.key is not None
+        return self._witness.sessions[self.key.pid]
 
     # --- Being there ----------------------------------------------------------------------------------
 
@@ -106,7 +109,7 @@ class Member:
         """Be connected; join again whenever the connection is lost. Until cancelled."""
         while True:
             house, life = await self._houses.alive()
-            connection = Connection(self, life, self._witness)
+            connection = Connection(self, life)
             assert self.key is not None
             try:
                 with life.shared():
@@ -123,14 +126,16 @@ class Member:
             connection.ended.set()
             await trio.sleep(TRY_AGAIN_SECONDS)
 
-    def follow(self, told: Told) -> None:
-        """Fold what was told into what the phone shows."""
+    def follow(self, connection: int, told: Told) -> None:
+        """Fold what was told on a connection into what the phone shows."""
+        assert self.key is not None
+        self._witness.told(self.key.pid, connection, told)
         if isinstance(told, CartSnapshot):
             self.store.load_snapshot(told)
         elif not isinstance(told, Ack | Error):
             self.store.apply(told)  # type: ignore[arg-type]  # all else is an event or of no state
         if self.store.seq is not None and not isinstance(told, Ack | Error):
-            self._witness.sees(self.name, self.store)
+            self._witness.sees(self.key.pid, self.name, self.store)
         self._wake()
 
     def _wake(self) -> None:
@@ -154,21 +159,21 @@ class Member:
         answer = await self._send(command)
         if isinstance(answer, Ack):
             done = Done(self.store.member_id, command, answer.seq)
-            self._witness.evidence.done.append(done)
+            self._evidence.done.append(done)
             seq = answer.seq
             await self.until(lambda: (self.store.seq or 0) >= seq)
         else:
             refused = (self.store.member_id, command, answer.code)
-            self._witness.evidence.refused.append(refused)
+            self._evidence.refused.append(refused)
         return answer
 
     async def repeat_all(self) -> None:
         """Say every accepted command once more, as a phone does that has missed its acknowledgement."""
-        for done in tuple(self._witness.evidence.done):
+        for done in tuple(self._evidence.done):
             if done.member_id == self.store.member_id:
                 answer = await self._send(done.command)
                 said = answer.seq if isinstance(answer, Ack) else answer.code
-                self._witness.evidence.repeated.append((done, said))
+                self._evidence.repeated.append((done, said))
 
     async def place_order(self) -> None:
         """Order what the phone shows; look again where the cart was another."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from .invariants import violations
-from .pos import Fault
+from comanda.simulation.invariants import violations
+from comanda.simulation.pos import Fault
+
 from .world import Death, Run, Shelf, play
 
 

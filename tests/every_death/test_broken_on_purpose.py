@@ -4,9 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from . import broken
-from .faults import BY_NAME
-from .invariants import (
+from comanda.simulation.invariants import (
     Invariant,
     acknowledged_commands_stand_once,
     epochs_never_go_back,
@@ -16,6 +14,9 @@ from .invariants import (
     the_same_request_has_the_same_reply,
     violations,
 )
+from comanda.simulation.pos_faults import BY_NAME
+
+from . import broken
 from .runs import every_run
 from .world import Death, Shelf
 

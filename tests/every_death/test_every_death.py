@@ -4,8 +4,9 @@ from itertools import pairwise
 
 import pytest
 
-from .faults import BY_NAME, FAULTS
-from .pos import Fault
+from comanda.simulation.pos import Fault
+from comanda.simulation.pos_faults import BY_NAME, FAULTS
+
 from .runs import check, every_run
 from .world import Shelf, play
 

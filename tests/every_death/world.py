@@ -8,27 +8,27 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
-from typing import Any, Literal
+from functools import partial
+from typing import Literal
 
 import trio
 from sqlalchemy import Connection
-from trio.testing import MockClock
 
+from comanda.actors.domain.inputs import OutcomeHeard
 from comanda.actors.domain.messages import AddItem, RemoveItem, UpdateItem, encode
 from comanda.actors.house import House, HouseLimits
 from comanda.actors.pos_task import PosTimes
 from comanda.actors.reconciliation import ReconciliationLimits
 from comanda.actors.sweeps import SweepLimits
+from comanda.simulation.cuts import CutPos, CutStore
+from comanda.simulation.determinism import CountedIds, VirtualClock, run_by_seed
+from comanda.simulation.lives import Houses, Life
+from comanda.simulation.pos import Fault, TruthPos
+from comanda.simulation.witness import Evidence, Witness
 from comanda.storage.inline import InlineStore, open_inline
-from tests.actors.domain.helpers import CountedIds
-from tests.actors.table import LASSI, MARGHERITA, RESTAURANT, VirtualClock
+from tests.actors.table import LASSI, MARGHERITA, RESTAURANT
 
-from .cuts import CutPos, CutStore
-from .houses import Houses, Life
 from .members import Member
-from .pos import Fault, TruthPos
-from .witness import Evidence, Witness
 
 Death = Literal["killed", "paused"]
 """`paused`: it is not killed but stalls, and goes on when another house owns the table already."""
@@ -85,21 +85,8 @@ def play(shelf: Shelf, fault: Fault, dies_at: int | None = None, death: Death = 
     """Have dinner with this fault of the POS; the first house dies at this step of its life."""
     shelf.clear()
     world = _World(shelf, fault, dies_at, death)
-    with _deterministic():
-        trio.run(world.run, clock=MockClock(autojump_threshold=0))
-    return Run(world.witness.evidence, world.first.steps)
-
-
-@contextmanager
-def _deterministic() -> Iterator[None]:
-    core: Any = trio._core._run
-    was = core._ALLOW_DETERMINISTIC_SCHEDULING
-    core._ALLOW_DETERMINISTIC_SCHEDULING = True
-    core._r.seed(0)
-    try:
-        yield
-    finally:
-        core._ALLOW_DETERMINISTIC_SCHEDULING = was
+    run_by_seed(0, world.run)
+    return Run(world.evidence, world.first.steps)
 
 
 class _World:
@@ -109,26 +96,30 @@ class _World:
         self._connection = shelf.connection
         self._fault = fault
         self._death = death
-        self._houses = Houses()
+        self._houses = Houses[House]()
         self._ids = CountedIds()
-        self._pids = count(1)
         self._ana = Member("Ana", self._houses, self.witness)
         self._ben = Member("Ben", self._houses, self.witness)
 
     async def run(self) -> None:
         async with trio.open_nursery() as nursery:
-            self._pos = TruthPos(self._fault, nursery, self._houses)
+            self._pos = TruthPos(self._fault_of, nursery, self._call_back)
             nursery.start_soon(self._live_and_die, nursery)
             with trio.move_on_after(RUN_SECONDS) as patience:
                 await self._dine(nursery)
-            evidence = self.witness.evidence
+            self.witness.close(self._pos.ledger, self._pos.tells_when_asked())
+            self.evidence = next(iter(self.witness.sessions.values()), Evidence())
             if patience.cancelled_caught:
-                evidence.stuck = f"the dinner has not ended within {RUN_SECONDS:g} s"
-            self.witness.close()
-            evidence.starts = self._houses.starts
-            evidence.ledger = self._pos.ledger
-            evidence.pos_knows = self._pos.tells_when_asked()
+                self.evidence.stuck = f"the dinner has not ended within {RUN_SECONDS:g} s"
+            self.evidence.starts = self._houses.starts
             nursery.cancel_scope.cancel()
+
+    def _fault_of(self, order_id: str) -> Fault:
+        """The run's fault has the first order that arrives; any other is accepted at once."""
+        return self._fault if not self._pos.faults else Fault("none")
+
+    async def _call_back(self, said: OutcomeHeard) -> None:
+        await self._houses.ask(partial(House.hear_pos, said=said))
 
     # --- The houses -----------------------------------------------------------------------------------
 
@@ -153,11 +144,13 @@ class _World:
 
     async def _open(self, life: Life) -> None:
         house = House(
-            store=CutStore(self._connection, life, self.witness),
+            store=CutStore(
+                self._connection, life, self.witness, compares=lambda: not life.is_known
+            ),
             pos=CutPos(self._pos, life),
             clock=VirtualClock(),
             ids=self._ids,
-            new_pid=lambda: f"session_{next(self._pids)}",
+            new_pid=self._ids.session_pid,
             frame=encode,
             pos_times=PosTimes(jitter=0),
             limits=LIMITS,
@@ -192,9 +185,8 @@ class _World:
         for member in (ana, ben):
             await member.repeat_all()
         for member in (ana, ben):
-            at = self.witness.position()
-            assert at is not None
-            await member.is_at(at.seq)
+            assert member.key is not None
+            await member.is_at(self.witness.position_of(member.key.pid).seq)
 
     async def _rest(self) -> None:
         """Until nothing is due, and then a little more."""

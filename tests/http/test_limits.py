@@ -29,14 +29,14 @@ def test_a_bucket_gives_its_burst_at_once_and_then_its_rate() -> None:
     assert not bucket.full
 
 
-def test_each_address_has_a_bucket_of_its_own() -> None:
+async def test_each_address_has_a_bucket_of_its_own() -> None:
     buckets = AddressBuckets(0.001, 1)
     assert buckets.take("a") == 0
     assert buckets.take("a") > 0
     assert buckets.take("b") == 0
 
 
-def test_the_address_that_was_silent_longest_is_forgotten_first(
+async def test_the_address_that_was_silent_longest_is_forgotten_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(limits, "MAX_ADDRESSES", 2)

@@ -17,10 +17,10 @@ from comanda.pos.dummy import DummyPos
 from comanda.pos.simulator.entries import Effect
 from comanda.pos.simulator.outcomes import Habits
 from comanda.pos.webhook import open_webhook_pos
-from tests.every_death import ledger as truth
-from tests.every_death.cuts import CutPos
-from tests.every_death.houses import Houses, Life
-from tests.every_death.pos import Fault, TruthPos
+from comanda.simulation import ledger as truth
+from comanda.simulation.cuts import CutPos
+from comanda.simulation.lives import Life
+from comanda.simulation.pos import Fault, TruthPos
 
 from .simulator.helpers import Caller, a_simulator
 
@@ -81,6 +81,10 @@ async def open_dummy(
     yield Kitchen(pos, until_all_wait, lambda key: [], lambda key: False)
 
 
+async def _no_callback(said: object) -> None:
+    raise AssertionError("this POS calls nobody back")
+
+
 @asynccontextmanager
 async def open_truth(
     folder: Path, *, slow: bool = False, refuses: bool = False
@@ -92,7 +96,7 @@ async def open_truth(
             decides="rejected" if refuses else "accepted",
             decides_after=VIRTUAL_WORK_SECONDS if slow else 0,
         )
-        pos = TruthPos(fault, nursery, Houses())
+        pos = TruthPos(lambda key: fault, nursery, _no_callback)
 
         def got(key: str) -> list[str]:
             return [

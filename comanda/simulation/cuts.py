@@ -4,6 +4,7 @@ Cancelling is not killing: `finally` still runs. So a house that dies is cut fro
 that moment nothing of it reaches storage or the POS. Only then is it cancelled.
 """
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import trio
@@ -11,12 +12,16 @@ from outcome import Value
 from sqlalchemy import Connection
 
 from comanda.actors.domain.order import Order, PosOutcome
+from comanda.actors.ports import CommitUnknown, StorageUnavailable
 from comanda.storage.groups import Call, Commit, Reserve, Work, read, settle
 from comanda.storage.inline import InlineStore
 
-from .houses import Life
+from .lives import Life
 from .pos import Exchange, TruthPos
 from .witness import Witness
+
+Trouble = Literal["refused", "lost", "written"]
+"""How storage fails: it says that nothing was written, or nobody knows whether something was."""
 
 
 class CutStore(InlineStore):
@@ -26,26 +31,51 @@ class CutStore(InlineStore):
     (a sweep's look, most often at nothing) is no step: a death there is a death between two others.
     """
 
-    def __init__(self, connection: Connection, life: Life, witness: Witness) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        life: Life,
+        witness: Witness,
+        *,
+        compares: Callable[[], bool],
+        trouble: Callable[[Work], Trouble | None] = lambda work: None,
+    ) -> None:
+        """Args:
+        compares: whether the session is loaded after this commit and compared with memory.
+        trouble: how storage fails this time, if it does.
+        """
         super().__init__(connection)
         self._life = life
         self._witness = witness
+        self._compares = compares
+        self._trouble = trouble
         self._found: dict[str, object] = {}
 
     async def _write(self, work: Work) -> Any:
         await trio.lowlevel.checkpoint()
         name = _name_of(work)
         await self._life.step(f"before {name}")
-        before = self._witness.position()
+        trouble = None if self._life.cut else self._trouble(work)
+        if trouble == "refused":
+            raise StorageUnavailable("simulated: nothing was written")
+        if trouble == "lost":
+            raise CommitUnknown("simulated: not written, and nobody knows")
+        unit = work.unit if isinstance(work, Commit) else None
+        before = self._witness.position(unit)
         (outcome,) = settle(self._connection, [work])
         if isinstance(outcome, Value):
-            unit = work.unit if isinstance(work, Commit) else None
-            self._witness.wrote(unit, before, loads=not self._life.is_known)
+            self._witness.wrote(unit, before, loads=self._compares())
+        else:
+            self._witness.refused(type(outcome.error).__name__)
         await self._life.step(f"after {name}")
+        if trouble == "written":
+            raise CommitUnknown("simulated: written, and nobody knows")
         return outcome.unwrap()
 
     async def _read(self, work: Call) -> Any:
         await trio.lowlevel.checkpoint()
+        if not self._life.cut and self._trouble(work) is not None:
+            raise StorageUnavailable("simulated: storage does not answer")
         outcome = read(self._connection, work)
         answer = outcome.unwrap()
         name = _name_of(work)

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-from comanda.actors.domain.messages import AddItem, PlaceOrder, RemoveItem, UpdateItem
+from comanda.actors.domain.messages import AddItem, ClearCart, PlaceOrder, RemoveItem, UpdateItem
 
 from .ledger import cooked
-from .witness import Evidence
+from .witness import Edit, Evidence
 
 IN_FLIGHT = ("prepared", "sent", "unknown")
 LINE_MOVES = {
@@ -27,26 +27,21 @@ Invariant = Callable[[Evidence], Iterator[str]]
 
 
 def acknowledged_commands_stand_once(evidence: Evidence) -> Iterator[str]:
-    """I1: an acknowledged command appears exactly once after any recovery, a refused one never."""
+    """I1: an acknowledged command appears exactly once after any recovery, a refused one never.
+
+    One whose sender never heard of it again may appear once.
+    """
     lines = evidence.rows["cart_items"]
-    notes = Counter(line["note"] for line in lines)
-    wanted: dict[str, tuple[int, str]] = {}
-    removed = set()
-    orders = 0
-    for done in sorted(evidence.done, key=lambda done: done.seq):
-        match done.command:
-            case AddItem(qty=qty, note=note):
-                if notes[note] != 1:
-                    yield f"the line {note!r} was acknowledged once and stands {notes[note]} times"
-                wanted.update(
-                    {line["public_id"]: (qty, note) for line in lines if line["note"] == note}
-                )
-            case UpdateItem(public_id=public_id, qty=int(qty)) if public_id in wanted:
-                wanted[public_id] = (qty, wanted[public_id][1])
-            case RemoveItem(public_id=public_id):
-                removed.add(public_id)
-            case PlaceOrder():
-                orders += 1
+    yield from _added_lines_stand_once(evidence)
+    added = {
+        done.command.note: done.seq for done in evidence.done if isinstance(done.command, AddItem)
+    }
+    removals = {command.public_id for command in _said(evidence) if isinstance(command, RemoveItem)}
+    acked_removals = {
+        done.command.public_id for done in evidence.done if isinstance(done.command, RemoveItem)
+    }
+    clearings = [done.seq for done in evidence.done if isinstance(done.command, ClearCart)]
+    maybe_cleared = any(isinstance(command, ClearCart) for command in evidence.unanswered)
     late = {
         line["public_id"]
         for order in evidence.rows["order_journal"]
@@ -55,17 +50,55 @@ def acknowledged_commands_stand_once(evidence: Evidence) -> Iterator[str]:
     }
     for line in lines:
         public_id = line["public_id"]
-        if wanted.get(public_id) != (line["qty"], line["note"]):
-            yield f"the line {public_id} stands as {line['qty']} × {line['note']!r}, unasked"
-        if public_id in removed and not line["removed"]:
+        cleared = any(seq > added.get(line["note"], -1) for seq in clearings)
+        if not line["removed"] and public_id in acked_removals:
             yield f"the line {public_id} was removed, acknowledged, and is there"
-        if line["removed"] and public_id not in removed | late:
+        if not line["removed"] and line["state"] == "pending" and cleared and line["note"] in added:
+            yield f"the line {public_id} was cleared away, acknowledged, and is there"
+        asked = public_id in removals | late or cleared or maybe_cleared
+        if line["removed"] and not asked:
             yield f"the line {public_id} is gone, and nobody has removed it"
-    if orders != len(evidence.rows["order_journal"]):
+    orders = sum(isinstance(done.command, PlaceOrder) for done in evidence.done)
+    maybe = sum(isinstance(command, PlaceOrder) for command in evidence.unanswered)
+    if not orders <= len(evidence.rows["order_journal"]) <= orders + maybe:
         yield f"{orders} orders acknowledged, {len(evidence.rows['order_journal'])} in the journal"
     for seq, times in Counter(done.seq for done in evidence.done).items():
         if times > 1:
             yield f"{times} commands were acknowledged with the same seq {seq}"
+
+
+def _said(evidence: Evidence) -> list[Edit]:
+    """What was acknowledged, in its order, then what was never answered."""
+    in_order = sorted(evidence.done, key=lambda done: done.seq)
+    return [done.command for done in in_order] + evidence.unanswered
+
+
+def _added_lines_stand_once(evidence: Evidence) -> Iterator[str]:
+    """Each line that was added stands once, as it was last changed. Notes are unique in a run."""
+    lines = evidence.rows["cart_items"]
+    notes = Counter(line["note"] for line in lines)
+    may_be: dict[str, set[int]] = {}
+    acknowledged = {id(done.command) for done in evidence.done}
+    for command in _said(evidence):
+        is_sure = id(command) in acknowledged
+        match command:
+            case AddItem(qty=qty, note=note):
+                if notes[note] > 1 or (is_sure and not notes[note]):
+                    yield f"the line {note!r} was added once and stands {notes[note]} times"
+                for line in lines:
+                    if line["note"] == note:
+                        may_be[line["public_id"]] = {qty}
+            case UpdateItem(public_id=public_id, qty=int(qty)) if public_id in may_be:
+                may_be[public_id] = {qty} if is_sure else may_be[public_id] | {qty}
+    maybe_changed = {
+        command.public_id: command.qty
+        for command in evidence.unanswered
+        if isinstance(command, UpdateItem)
+    }
+    for line in lines:
+        public_id, qty = line["public_id"], line["qty"]
+        if qty not in may_be.get(public_id, ()) and maybe_changed.get(public_id) != qty:
+            yield f"the line {public_id} stands as {qty} × {line['note']!r}, unasked"
 
 
 def nothing_told_is_newer_than_storage(evidence: Evidence) -> Iterator[str]:
@@ -132,12 +165,18 @@ def ordered_is_what_the_pos_has(evidence: Evidence) -> Iterator[str]:
 
 
 def contradictions_are_on_record(evidence: Evidence) -> Iterator[str]:
-    """A POS's own contradiction ends as an incident; accepted after rejected with a void besides."""
+    """A POS's own contradiction ends as an incident; accepted after rejected with a void besides.
+
+    A key under which the POS has another order is no refusal: only the staff may say that it failed.
+    """
     incidents = {(row["order_id"], row["kind"]) for row in evidence.rows["incidents"]}
     voids = {row["order_id"] for row in evidence.rows["voids"]}
     journal = {row["order_id"]: row["state"] for row in evidence.rows["order_journal"]}
+    decided = {row["order_id"] for row in evidence.rows["order_journal"] if row["decided_by"]}
     for entry in evidence.ledger:
         state = journal.get(entry.key)
+        if entry.what == "reused" and state == "rejected" and entry.key not in decided:
+            yield f"{entry.key} has failed, since the POS has another order under its key"
         if entry.what == "effect" and state == "rejected":
             if (entry.key, "accepted_after_rejected") not in incidents:
                 yield f"{entry.key} was accepted after its refusal, and no incident says so"
@@ -265,7 +304,7 @@ def everything_comes_to_rest(evidence: Evidence) -> Iterator[str]:
         known = evidence.pos_knows.get(order["order_id"])
         if order["state"] == "needs_staff" and known is not None and not order["key_reused"]:
             yield f"{order['order_id']} needs staff, though the POS says {known} when asked"
-    last = {viewed.who: viewed.seq for viewed in evidence.views}
+    last = {viewed.who: viewed.seq for viewed in evidence.views if viewed.who not in evidence.left}
     if len(set(last.values())) > 1:
         yield f"not everybody is as far: {last}"
 

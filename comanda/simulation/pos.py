@@ -1,11 +1,11 @@
 """A POS that is the truth: its ledger outlives every house, and it works on whether or not one listens.
 
-It keeps the POS contract; `Fault` says in which way its first order goes wrong.
+It keeps the POS contract; `Fault` says in which way an order goes wrong.
 """
 
 import math
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Literal, NamedTuple
 
 import trio
@@ -20,9 +20,7 @@ from comanda.actors.domain.order import (
     Rejected,
     Unknown,
 )
-from comanda.actors.house import House
 
-from .houses import Houses
 from .ledger import Entry, What
 
 Status = Literal["undecided", "accepted", "rejected", "voided"]
@@ -42,11 +40,11 @@ class Says(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong with the first order; any other is accepted at once.
+    """What goes wrong with an order.
 
     `decides` is what becomes of it, `decides_after` seconds from its arrival (None: only `says` decide).
     `answers` is how a submit is answered, `answers_after` seconds later, the first `times` times.
-    `silent_for`: so long from the first call no submit has an effect or an answer.
+    `silent_for`: so long from the first call nothing has an effect or an answer.
     `void_failures`: so many voids are not answered, and not heeded.
     """
 
@@ -79,7 +77,6 @@ class Fault:
 class _Key:
     body: bytes
     status: Status = "undecided"
-    answer: PosOutcome = ACCEPTED
     decided: trio.Event = field(default_factory=trio.Event)
 
 
@@ -100,45 +97,69 @@ class Exchange:
 
 
 class TruthPos:
-    """The POS with this fault. Its work runs in `nursery`, which no house's end cancels."""
+    """A POS. Its work runs in `nursery`, which no house's end cancels."""
 
-    def __init__(self, fault: Fault, nursery: trio.Nursery, houses: Houses) -> None:
-        self.fault = fault
+    def __init__(
+        self,
+        fault_of: Callable[[str], Fault],
+        nursery: trio.Nursery,
+        call_back: Callable[[OutcomeHeard], Awaitable[object]],
+        heard: Callable[[Entry], None] = lambda entry: None,
+    ) -> None:
+        """Args:
+        fault_of: what goes wrong with the order of this key, which has just arrived first.
+        call_back: tells whichever house lives, until it has heard.
+        heard: is told of each entry of the ledger.
+        """
         self.ledger: list[Entry] = []
         self.at_work = 0
         """Decisions and callbacks that are still to come."""
         self.calls: dict[str, int] = {}
         """Submits that arrived, by key."""
+        self.faults: dict[str, Fault] = {}
+        """What goes wrong with each order that has arrived."""
+        self._fault_of = fault_of
         self._nursery = nursery
-        self._houses = houses
+        self._call_back = call_back
+        self._heard = heard
         self._keys: dict[str, _Key] = {}
-        self._first: str | None = None
-        self._silent_until = -math.inf
-        self._voids_failed = 0
+        self._silent_until: dict[str, float] = {}
+        self._voids_failed: dict[str, int] = {}
 
     def tells_when_asked(self) -> dict[str, str]:
         """The keys of which a look-up would tell the outcome now."""
-        if self.fault.look_up != "works":
-            return {}
         return {
             order_id: key.status
             for order_id, key in self._keys.items()
-            if key.status != "undecided"
+            if key.status != "undecided" and self._fault(order_id).look_up == "works"
         }
+
+    def has(self, order_id: str) -> str:
+        """What the POS makes of a key at this moment: its status, or ``nothing``."""
+        key = self._keys.get(order_id)
+        return "nothing" if key is None else key.status
+
+    def _fault(self, order_id: str) -> Fault:
+        fault = self.faults.get(order_id)
+        if fault is None:
+            fault = self.faults[order_id] = self._fault_of(order_id)
+        return fault
+
+    def _is_silent(self, order_id: str) -> bool:
+        return trio.current_time() < self._silent_until.get(order_id, -math.inf)
 
     # --- Calls that arrive; each is synchronous, its answer comes when it comes ----------------------
 
     def submit(self, order: Order) -> Exchange:
         """An order arrives."""
         exchange = Exchange()
-        if self._first is None:
-            self._first = order.order_id
-            self._silent_until = trio.current_time() + self.fault.silent_for
+        fault = self._fault(order.order_id)
+        if order.order_id not in self._silent_until:
+            self._silent_until[order.order_id] = trio.current_time() + fault.silent_for
         number = self.calls[order.order_id] = self.calls.get(order.order_id, 0) + 1
-        faulty = order.order_id == self._first and number <= self.fault.times
-        how = self.fault.answers if faulty else "plainly"
+        how = fault.answers if number <= fault.times else "plainly"
         match how:
-            case _ if trio.current_time() < self._silent_until:
+            case _ if self._is_silent(order.order_id):
                 return exchange
             case "hang":
                 return exchange
@@ -149,6 +170,7 @@ class TruthPos:
             case "error before":
                 exchange.give(Unknown("503"))
             case "key reused":
+                self._enter("reused", order.order_id, order.payload)
                 exchange.give(Unknown("another body", key_reused=True))
             case _:
                 self._take_in(order, how, exchange)
@@ -158,20 +180,22 @@ class TruthPos:
         """Somebody asks for a key."""
         exchange = Exchange()
         key = self._keys.get(order.order_id)
-        if trio.current_time() < self._silent_until:
+        look_up = self._fault(order.order_id).look_up
+        if self._is_silent(order.order_id):
             return exchange
-        if self.fault.look_up == "down":
+        if look_up == "down":
             exchange.give(Unknown("503"))
-        elif key is None or self.fault.look_up == "blind":
+        elif key is None or look_up == "blind":
             exchange.give(None)
         else:
-            exchange.give(self._word_on(key))
+            exchange.give(self._word_on(order.order_id, key))
         return exchange
 
     def void(self, order: Order) -> bool:
         """Somebody takes an order back."""
-        if self._voids_failed < self.fault.void_failures:
-            self._voids_failed += 1
+        failed = self._voids_failed.get(order.order_id, 0)
+        if failed < self._fault(order.order_id).void_failures:
+            self._voids_failed[order.order_id] = failed + 1
             return False
         key = self._keys.setdefault(order.order_id, _Key(order.payload))
         if key.status == "accepted":
@@ -186,29 +210,27 @@ class TruthPos:
         key = self._keys.get(order.order_id)
         if key is None:
             key = self._keys[order.order_id] = _Key(order.payload)
-            self._begin(order, key)
+            self._begin(order.order_id, key)
         elif key.body != order.payload:
             self._enter("other body", order.order_id, order.payload)
             exchange.give(Unknown("another body", key_reused=True))
             return
         elif how == "plainly":
-            exchange.give(self._word_on(key))
+            exchange.give(self._word_on(order.order_id, key))
             return
-        self._nursery.start_soon(self._answer, key, how, exchange)
+        self._nursery.start_soon(self._answer, order.order_id, key, how, exchange)
 
-    def _begin(self, order: Order, key: _Key) -> None:
-        if order.order_id != self._first:
-            self._decide(order.order_id, key, "accepted")
-            return
-        if self.fault.decides is not None:
-            if self.fault.decides_after:
+    def _begin(self, order_id: str, key: _Key) -> None:
+        fault = self._fault(order_id)
+        if fault.decides is not None:
+            if fault.decides_after:
                 self.at_work += 1
-                self._nursery.start_soon(self._decide_later, order.order_id, key)
+                self._nursery.start_soon(self._decide_later, order_id, key, fault)
             else:
-                self._decide(order.order_id, key, self.fault.decides)
-        for says in self.fault.says:
+                self._decide(order_id, key, fault.decides)
+        for says in fault.says:
             self.at_work += 1
-            self._nursery.start_soon(self._call_back, order.order_id, key, says)
+            self._nursery.start_soon(self._say, order_id, key, says)
 
     def _decide(self, order_id: str, key: _Key, status: Literal["accepted", "rejected"]) -> None:
         if key.status == status or key.status == "voided":
@@ -218,32 +240,30 @@ class TruthPos:
         else:
             self._enter("withdrawn" if key.status == "accepted" else "refused", order_id, key.body)
         key.status = status
-        refused = Rejected(REFUSED.code, REFUSED.message, self.fault.retryable)
-        key.answer = ACCEPTED if status == "accepted" else refused
         key.decided.set()
 
-    async def _decide_later(self, order_id: str, key: _Key) -> None:
-        await trio.sleep(self.fault.decides_after)
-        assert self.fault.decides is not None
-        self._decide(order_id, key, self.fault.decides)
+    async def _decide_later(self, order_id: str, key: _Key, fault: Fault) -> None:
+        await trio.sleep(fault.decides_after)
+        assert fault.decides is not None
+        self._decide(order_id, key, fault.decides)
         self.at_work -= 1
 
-    async def _call_back(self, order_id: str, key: _Key, says: Says) -> None:
+    async def _say(self, order_id: str, key: _Key, says: Says) -> None:
         await trio.sleep(says.after_seconds)
         self._decide(order_id, key, says.status)
         outcome = ACCEPTED if says.status == "accepted" else REFUSED
         for number in range(says.times):
-            said = OutcomeHeard(order_id, outcome, f"callback {number}")
-            await self._houses.ask(partial(House.hear_pos, said=said))
+            await self._call_back(OutcomeHeard(order_id, outcome, f"callback {number}"))
         self.at_work -= 1
 
-    async def _answer(self, key: _Key, how: str, exchange: Exchange) -> None:
+    async def _answer(self, order_id: str, key: _Key, how: str, exchange: Exchange) -> None:
+        fault = self._fault(order_id)
         if how == "pending":
-            await trio.sleep(self.fault.answers_after)
+            await trio.sleep(fault.answers_after)
             exchange.give(Pending("POS-1", None))
             return
         await key.decided.wait()
-        await trio.sleep(self.fault.answers_after)
+        await trio.sleep(fault.answers_after)
         match how:
             case "lost":
                 return
@@ -252,17 +272,20 @@ class TruthPos:
             case "garbage" | "error after":
                 exchange.give(Unknown(how))
             case _:
-                exchange.give(self._word_on(key))
+                exchange.give(self._word_on(order_id, key))
 
-    def _word_on(self, key: _Key) -> PosOutcome:
-        if key.status == "undecided":
-            return Pending("POS-1", None)
-        return VOIDED if key.status == "voided" else key.answer
+    def _word_on(self, order_id: str, key: _Key) -> PosOutcome:
+        match key.status:
+            case "undecided":
+                return Pending("POS-1", None)
+            case "accepted":
+                return ACCEPTED
+            case "voided":
+                return VOIDED
+            case "rejected":
+                return Rejected(REFUSED.code, REFUSED.message, self._fault(order_id).retryable)
 
-    def _enter(
-        self,
-        what: What,
-        key: str,
-        body: bytes,
-    ) -> None:
-        self.ledger.append(Entry(trio.current_time(), what, key, body))
+    def _enter(self, what: What, key: str, body: bytes) -> None:
+        entry = Entry(trio.current_time(), what, key, body)
+        self.ledger.append(entry)
+        self._heard(entry)

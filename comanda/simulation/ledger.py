@@ -2,9 +2,10 @@
 
 from typing import Literal, NamedTuple
 
-What = Literal["effect", "refused", "voided", "withdrawn", "other body"]
+What = Literal["effect", "refused", "voided", "withdrawn", "other body", "reused"]
 """`effect`: the kitchen got it. `voided` and `withdrawn`: it does not cook it any more, by our word or
-by its own. `other body`: a key came a second time with other bytes."""
+by its own. `other body`: a key came a second time with other bytes. `reused`: the POS has another order
+under this key, and says so."""
 
 
 class Entry(NamedTuple):

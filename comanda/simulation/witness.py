@@ -3,6 +3,7 @@
 All of it is only written down; `invariants` judges it when the run is over.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from sqlalchemy import Connection
 from comanda.actors.domain.messages import (
     AddItem,
     CartSnapshot,
+    ClearCart,
     OrderConfirmed,
     OrderFailed,
     OrderProcessing,
@@ -26,13 +28,24 @@ from comanda.actors.ports import SessionKey, Unit
 from comanda.client.cart_store import CartStore
 from comanda.storage.sessions import activate
 
+from .determinism import STARTS_AT
 from .ledger import Entry
 
-Edit = AddItem | UpdateItem | RemoveItem | PlaceOrder
+Edit = AddItem | UpdateItem | RemoveItem | ClearCart | PlaceOrder
 """What members say in these runs."""
 
-STARTS_AT_MICROS = 1_705_314_600_000_000
-"""What the virtual clock shows when Trio's is at 0: 2024-01-15T10:30:00Z."""
+STARTS_AT_MICROS = round(STARTS_AT.timestamp() * 1e6)
+
+_TABLES = (
+    "cart_items",
+    "order_journal",
+    "orders",
+    "order_lines",
+    "requests",
+    "incidents",
+    "voids",
+    "pos_attempts",
+)
 
 
 class Position(NamedTuple):
@@ -112,7 +125,12 @@ class Evidence:
     refused: list[tuple[str, Edit, str]] = field(default_factory=list)
     repeated: list[tuple[Done, int | str]] = field(default_factory=list)
     """Accepted commands said once more at the end, and what they were answered: a `seq`, or a code."""
+    unanswered: list[Edit] = field(default_factory=list)
+    """Commands whose sender gave up waiting: each may have had its effect, once."""
+    left: set[str] = field(default_factory=set)
+    """Phones that are not there at the end."""
     starts: list[float] = field(default_factory=list)
+    """From when on a house could work, or work again after a fault of storage."""
     ledger: list[Entry] = field(default_factory=list)
     pos_knows: dict[str, str] = field(default_factory=dict)
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -120,16 +138,28 @@ class Evidence:
 
 
 class Witness:
-    """Looks at one session's storage, on the connection that the houses use, between their works."""
+    """Looks at sessions' storage, on the connection that the houses use, between their works."""
 
-    def __init__(self, connection: Connection) -> None:
-        self.evidence = Evidence()
+    def __init__(
+        self, connection: Connection, note: Callable[[str], None] = lambda line: None
+    ) -> None:
+        """Args:
+        note: writes a line of the trace.
+        """
+        self.sessions: dict[str, Evidence] = {}
+        """What there is to be judged, by the session's pid."""
+        self._keys: dict[str, SessionKey] = {}
         self._connection = connection
-        self._key: SessionKey | None = None
+        self._note = note
 
     def watch(self, key: SessionKey) -> None:
         """From now on this session is looked at."""
-        self._key = key
+        self._keys.setdefault(key.pid, key)
+        self.sessions.setdefault(key.pid, Evidence())
+
+    def keys(self) -> tuple[SessionKey, ...]:
+        """The sessions that are looked at."""
+        return tuple(self._keys.values())
 
     def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         raw = self._connection.connection.dbapi_connection
@@ -137,58 +167,68 @@ class Witness:
         rows: list[tuple[Any, ...]] = raw.execute(sql, values).fetchall()
         return rows
 
-    def position(self) -> Position | None:
+    def position_of(self, pid: str) -> Position:
         """Where storage has the session now."""
-        if self._key is None:
-            return None
-        ((epoch, seq),) = self._rows(
-            "SELECT epoch, seq FROM dining_sessions WHERE pid = ?", self._key.pid
-        )
+        ((epoch, seq),) = self._rows("SELECT epoch, seq FROM dining_sessions WHERE pid = ?", pid)
         return Position(epoch, seq)
+
+    def position(self, unit: Unit | None) -> Position | None:
+        """Where storage has the session of this unit, where it is one that is looked at."""
+        if unit is None or unit.after.pid not in self._keys:
+            return None
+        return self.position_of(unit.after.pid)
 
     def wrote(self, unit: Unit | None, was: Position | None, *, loads: bool) -> None:
         """Something was written: look. `loads`: compare the whole session with memory, too."""
-        now = self.position()
-        if self._key is None or now is None:
+        if unit is None:
+            for pid in self._keys:
+                self._sample(pid)
             return
-        if unit is not None and was is not None:
+        pid = unit.after.pid
+        if pid not in self._keys:
+            return
+        evidence = self.sessions[pid]
+        if was is not None:
             thought = Position(unit.epoch, unit.before.seq)
             same = True
             if loads:
-                loaded = self._load()
+                loaded = self._load(self._keys[pid])
                 same = loaded == unit.after
                 state = _state_of(loaded.snapshot(frozenset()))
-                self.evidence.views.append(Viewed("storage", loaded.seq, state))
-            self.evidence.committed.append(Committed(thought, was, same))
+                evidence.views.append(Viewed("storage", loaded.seq, state))
+            evidence.committed.append(Committed(thought, was, same))
+        self._sample(pid)
+
+    def refused(self, why: str) -> None:
+        """Storage has refused what it was given."""
+        self._note(f"storage refuses: {why}")
+
+    def _sample(self, pid: str) -> None:
         lines = self._rows(
-            "SELECT public_id, state, removed, order_id FROM cart_items WHERE session_pid = ?",
-            self._key.pid,
+            "SELECT public_id, state, removed, order_id FROM cart_items WHERE session_pid = ?", pid
         )
         orders = self._rows(
-            "SELECT order_id, state, lock_ends_at FROM order_journal WHERE session_pid = ?",
-            self._key.pid,
+            "SELECT order_id, state, lock_ends_at FROM order_journal WHERE session_pid = ?", pid
         )
         sample = Sample(
             trio.current_time(),
-            now,
+            self.position_of(pid),
             {row[0]: LineSeen(row[1], bool(row[2]), row[3]) for row in lines},
             {row[0]: OrderSeen(row[1], (row[2] - STARTS_AT_MICROS) / 1e6) for row in orders},
         )
-        self.evidence.samples.append(sample)
+        self.sessions[pid].samples.append(sample)
 
-    def _load(self) -> Session:
-        assert self._key is not None
+    def _load(self, key: SessionKey) -> Session:
         self._connection.begin()
         try:
-            return activate(self._connection, self._key).session
+            return activate(self._connection, key).session
         finally:
             self._connection.rollback()  # the epoch is not claimed
 
-    def told(self, connection: int, told: Told) -> None:
+    def told(self, pid: str, connection: int, told: Told) -> None:
         """A phone, or the sender of a command, is told something."""
         seq = getattr(told, "seq", None)
-        position = self.position()
-        if seq is None or position is None:
+        if seq is None or pid not in self._keys:
             return
         order_id = state = None
         if isinstance(told, OrderConfirmed | OrderFailed):
@@ -198,13 +238,14 @@ class Witness:
         kind = str(told.__struct_config__.tag)
         stage = told.stage if isinstance(told, OrderProcessing) else None
         at = trio.current_time()
-        telling = Telling(at, connection, kind, stage, seq, position.seq, order_id, state)
-        self.evidence.tellings.append(telling)
+        durable = self.position_of(pid).seq
+        telling = Telling(at, connection, kind, stage, seq, durable, order_id, state)
+        self.sessions[pid].tellings.append(telling)
 
-    def sees(self, who: str, store: CartStore) -> None:
+    def sees(self, pid: str, who: str, store: CartStore) -> None:
         """A phone has followed what it was told."""
         assert store.seq is not None
-        self.evidence.views.append(Viewed(who, store.seq, _state_of(store)))
+        self.sessions[pid].views.append(Viewed(who, store.seq, _state_of(store)))
 
     def quiet(self) -> bool:
         """Whether nothing is due any more that storage knows of."""
@@ -217,25 +258,45 @@ class Witness:
         sql = "SELECT order_id FROM order_journal WHERE state = 'needs_staff' AND NOT key_reused"
         return [row[0] for row in self._rows(sql)]
 
-    def close(self) -> None:
-        """The run is over: take what storage holds at its end."""
+    def order_states(self) -> dict[str, str]:
+        """Every order's state, as storage has it."""
+        rows = self._rows("SELECT order_id, state FROM order_journal")
+        return {row[0]: row[1] for row in rows}
+
+    def close(self, ledger: list[Entry], pos_knows: dict[str, str]) -> None:
+        """The run is over: each session's evidence gets its rows and its part of the POS's truth."""
+        everything = {table: self._all_of(table) for table in _TABLES}
+        placed = {row["order_id"]: row["session_pid"] for row in everything["order_journal"]}
+        for number, (pid, evidence) in enumerate(self.sessions.items()):
+            stored = self._load(self._keys[pid])
+            evidence.views.append(
+                Viewed("storage", stored.seq, _state_of(stored.snapshot(frozenset())))
+            )
+            ours = {order_id for order_id, at in placed.items() if at == pid}
+            for table, rows in everything.items():
+                evidence.rows[table] = [
+                    row
+                    for row in rows
+                    if (
+                        row["session_pid"] == pid
+                        if "session_pid" in row
+                        else row["order_id"] in ours
+                    )
+                ]
+            # A key of no order of anybody must be found by somebody: the first session has it.
+            evidence.ledger = [
+                entry
+                for entry in ledger
+                if entry.key in ours or (number == 0 and entry.key not in placed)
+            ]
+            evidence.pos_knows = {key: pos_knows[key] for key in pos_knows if key in ours}
+
+    def _all_of(self, table: str) -> list[dict[str, Any]]:
         raw = self._connection.connection.dbapi_connection
         assert raw is not None
-        for table in (
-            "cart_items",
-            "order_journal",
-            "orders",
-            "order_lines",
-            "requests",
-            "incidents",
-            "voids",
-            "pos_attempts",
-        ):
-            cursor = raw.execute(f"SELECT * FROM {table}")
-            names = [column[0] for column in cursor.description]
-            self.evidence.rows[table] = [
-                dict(zip(names, row, strict=True)) for row in cursor.fetchall()
-            ]
+        cursor = raw.execute(f"SELECT * FROM {table}")
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _state_of(seen: CartStore | CartSnapshot) -> object:

@@ -1,0 +1,96 @@
+"""Where an evening has been: marks, and the matrix of moments in which an order was.
+
+Both are read off the trace. The product knows nothing of them.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+MARKS: dict[str, str] = {
+    "order confirmed": r"hears order_confirmed",
+    "order failed": r"hears order_failed",
+    "order told as unknown": r"order_processing .* unknown$",
+    "order told as pending": r"order_processing .* pending$",
+    "order told as needing staff": r"order_processing .* needs_staff$",
+    "lock ended before the order": r"hears cart_unlocked",
+    "staff settled an order": r"staff POST .*/resolve: done",
+    "an order was taken back": r"POS ledger: voided",
+    "the POS withdrew an order": r"POS ledger: withdrawn",
+    "an answer was weighed late": r"after weigh",
+    "refused: cart_locked": r"hears error cart_locked",
+    "refused: cart_changed": r"hears error cart_changed",
+    "refused: total_mismatch": r"hears error total_mismatch",
+    "refused: item_not_found": r"hears error item_not_found",
+    "refused: item_unavailable": r"hears error item_unavailable",
+    "refused: request_id_reused": r"hears error request_id_reused",
+    "refused: rate_limited": r"hears error rate_limited",
+    "refused: bad_message": r"hears error bad_message",
+    "refused: storage_unavailable": r"hears error storage_unavailable",
+    "a member was put out": r"is out: Too many",
+    "a session crashed of a poison message": r"a message is poison",
+    "a table was closed": r"staff POST .*/close: done",
+    "a guest came back to a closed table": r" comes back$",
+    "a member had two devices": r" double: done$",
+    "a guest left": r" leaves the table$",
+    "a page was loaded anew": r"refresh: done",
+    "house killed": r"house \d+ dies",
+    "house killed between lock and claim": r"\(ORD\S+ prepared\)\n.*house \d+ dies",
+    "house killed with a call on its way": r"submit \S+ has arrived\n.*house \d+ dies",
+    "house killed after the answer": r"submit \S+ is answered\n.*house \d+ dies",
+    "a stale house was fenced off": r"storage refuses: StaleEpoch",
+    "a commit failed": r"this commit is refused",
+    "a commit's outcome was not known, lost": r"this commit is lost",
+    "a commit's outcome was not known, written": r"this commit is written",
+    "storage had an outage": r"an outage begins",
+    "a connection was reset": r"network: reset",
+    "a connection fell silent": r"network: silence",
+    "the menu changed under a cart": r"hears menu_updated",
+}
+"""Interesting places, each with what a trace says that has been there."""
+
+_MARKS = {name: re.compile(pattern, re.MULTILINE) for name, pattern in MARKS.items()}
+_STATE = re.compile(r"(ORD-\d+-\d+) (prepared|sent|unknown|needs_staff|confirmed|rejected)")
+_LEDGER = re.compile(r"POS ledger: (\w+(?: body)?) (ORD-\S+)")
+_FAULT = re.compile(r"POS fault of (\S+): (.*)")
+
+
+def marks_of(trace: str) -> tuple[str, ...]:
+    """The marks that this evening has hit."""
+    return tuple(name for name, pattern in _MARKS.items() if pattern.search(trace))
+
+
+def cells_of(trace: Sequence[str]) -> dict[str, int]:
+    """How often an order was in each cell: its state × the POS's fault × owner alive × ledger has it.
+
+    Looked at whenever one of the four has changed.
+    """
+    cells: Counter[str] = Counter()
+    states: dict[str, str] = {}
+    faults: dict[str, str] = {}
+    has: set[str] = set()
+    alive = False
+
+    def look(orders: Sequence[str]) -> None:
+        for order_id in orders:
+            cells[
+                f"{states[order_id]} | {faults.get(order_id, 'none')} | "
+                f"{'alive' if alive else 'dead'} | {'has' if order_id in has else 'has not'}"
+            ] += 1
+
+    for line in trace:
+        if line.endswith((" dies", "a house opens")):
+            alive = line.endswith("a house opens")
+            look([one for one, state in states.items() if state not in ("confirmed", "rejected")])
+        elif " after commit " in line:
+            for order_id, state in _STATE.findall(line):
+                states[order_id] = state
+                look([order_id])
+        elif (entry := _LEDGER.search(line)) is not None:
+            what, order_id = entry.groups()
+            (has.add if what == "effect" else has.discard)(order_id)
+            if order_id in states:
+                look([order_id])
+        elif (fault := _FAULT.search(line)) is not None:
+            faults[fault[1]] = fault[2]
+    return dict(sorted(cells.items()))

@@ -1,0 +1,274 @@
+"""A server's door in memory: what Hypercorn and Quart do for a real one, in as few words as will do.
+
+From the member's socket and the frame reader inward, and from an endpoint's function inward, all is real.
+"""
+
+import base64
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+from urllib.parse import unquote
+
+import httpx
+import msgspec
+import trio
+
+from comanda.actors.domain.messages import (
+    JoinBody,
+    MenuItemPatch,
+    ResolveBody,
+    Told,
+    decode_told,
+    encode,
+)
+from comanda.actors.ports import NoSuchSession, StorageUnavailable
+from comanda.http import routes, staff_routes
+from comanda.http.attending import attend
+from comanda.http.call import Call
+from comanda.http.frames import CloseReceived, FrameReader, PingReceived, Violation
+from comanda.http.front import Front
+from comanda.http.problems import STATUSES, Refused
+from comanda.http.socket import MemberSocket, WorkerLimits
+from comanda.http.wire import REFUSED_BY_THE_HOUSE, refusal_code
+from comanda.runtime import RuntimeRefusal
+
+from .lives import Life
+from .network import End
+
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_TEXT = 0x81
+_LIMITS = WorkerLimits()
+
+Witnessed = Callable[[str, int, Told], None]
+"""Is told of each message that leaves for a member: the session, the connection's number, the message."""
+
+
+class Gateway:
+    """Takes the connections and calls of one house, for as long as it lives."""
+
+    def __init__(
+        self,
+        front: Front,
+        life: Life,
+        nursery: trio.Nursery,
+        witnessed: Witnessed,
+        new_number: Callable[[], int],
+    ) -> None:
+        """Args:
+        nursery: the house's own, which ends with it.
+        new_number: numbers the connections of the whole evening.
+        """
+        self.front = front
+        self.life = life
+        self.new_number = new_number
+        self._nursery = nursery
+        self._witnessed = witnessed
+
+    def take(self, end: End) -> None:
+        """Serve a websocket on this connection, in the house's own nursery."""
+        self._nursery.start_soon(self._serve, end)
+
+    async def _serve(self, end: End) -> None:
+        with self.life.at_death(end.reset):
+            try:
+                head = await _read_head(end)
+                if head is not None:
+                    await _Websocket(self, end, head).run()
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                pass
+            finally:
+                await trio.aclose_forcefully(end)
+
+    def tell_witness(self, pid: str, number: int, told: Told) -> None:
+        if not self.life.cut:
+            self._witnessed(pid, number, told)
+
+
+class _Head(msgspec.Struct, frozen=True):
+    pid: str
+    key: bytes
+    rest: bytes
+
+
+async def _read_head(end: End) -> _Head | None:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        part = await end.receive_some()
+        if not part:
+            return None
+        data += part
+    head, _, rest = data.partition(b"\r\n\r\n")
+    first, *lines = head.split(b"\r\n")
+    headers = {name.strip().lower(): value.strip() for name, _, value in _parted(lines)}
+    path = first.split(b" ")[1].decode()
+    return _Head(unquote(path.rsplit("/", 1)[1]), headers[b"sec-websocket-key"], rest)
+
+
+def _parted(lines: list[bytes]) -> list[tuple[bytes, bytes, bytes]]:
+    return [line.partition(b":") for line in lines]
+
+
+class _WitnessedSocket(MemberSocket):
+    """A member's socket, of which each message is seen as it leaves."""
+
+    pid: str
+    number: int
+    gateway: Gateway
+
+    def send_frame(self, frame: bytes) -> None:
+        if not self.closed and frame[0] == _TEXT:
+            self.gateway.tell_witness(self.pid, self.number, told_in(frame))
+        super().send_frame(frame)
+
+
+_last: tuple[bytes, Told] | None = None
+
+
+def told_in(frame: bytes) -> Told:
+    """The message in a server's whole text frame. One frame goes to a whole table: the last is kept."""
+    global _last
+    if _last is None or _last[0] is not frame:
+        size = frame[1]
+        start = 2 if size < 126 else 4 if size == 126 else 10
+        _last = (frame, decode_told(frame[start:]))
+    return _last[1]
+
+
+class _Websocket:
+    """One websocket, carried by one connection."""
+
+    def __init__(self, gateway: Gateway, end: End, head: _Head) -> None:
+        self._gateway = gateway
+        self._end = end
+        self._head = head
+        self._frames = FrameReader(_LIMITS.message_bytes)
+
+    async def run(self) -> None:
+        async with trio.open_nursery() as self._nursery:
+            self._socket = _WitnessedSocket(self._end, cast(Any, self._end), _LIMITS, self)
+            self._socket.gateway = self._gateway
+            self._socket.pid = self._head.pid
+            self._socket.number = self._gateway.new_number()
+            self._nursery.start_soon(self._attend)
+            try:
+                await self._read()
+            finally:
+                self._socket.lost()
+
+    async def _attend(self) -> None:
+        await attend(self._gateway.front, self._head.pid, self._socket, self._accept)
+
+    async def _accept(self) -> None:
+        accept = base64.b64encode(hashlib.sha1(self._head.key + _GUID).digest())
+        await self._end.send_all(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+        )
+        self._socket.open()
+
+    async def _read(self) -> None:
+        data = self._head.rest
+        try:
+            while True:
+                self._frames.feed(data)
+                while (event := self._frames.next_event()) is not None:
+                    if isinstance(event, CloseReceived):
+                        self._socket.peer_closed(event.code)
+                        await self._socket.wait_flushed()
+                        return
+                    self._hear(event)
+                data = await self._end.receive_some()
+                if not data:
+                    return
+                self._socket.heard = True
+        except Violation as violation:
+            self._socket.close(violation.code, violation.reason)
+            while await self._end.receive_some():
+                pass  # until the peer has seen the close frame and hangs up
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return
+
+    def _hear(self, event: str | PingReceived) -> None:
+        if isinstance(event, PingReceived):
+            self._socket.send_pong(event.payload)
+        elif not self._socket.closed and self._socket.on_text is not None:
+            self._socket.on_text(event)
+
+    # --- As a socket's carrier ------------------------------------------------------------------------
+
+    def start_soon(self, task: Callable[[], Awaitable[None]]) -> None:
+        self._nursery.start_soon(task)
+
+    def closing(self) -> None:
+        self._nursery.start_soon(self._abort_later)
+
+    def abort(self) -> None:
+        self._end.reset()
+
+    async def _abort_later(self) -> None:
+        with trio.move_on_after(_LIMITS.close_timeout_seconds):
+            await self._socket.wait_closed()
+            return
+        self.abort()
+
+
+class _Call(Call):
+    """A request as the endpoints' functions see it."""
+
+    def __init__(self, front: Front, address: str, request: httpx.Request) -> None:
+        super().__init__(front)
+        self._address = address
+        self._request = request
+
+    @property
+    def address(self) -> str:
+        return self._address
+
+    def token(self) -> str:
+        token: str = self._request.headers.get("authorization", "").removeprefix("Bearer ")
+        if not token:
+            raise Refused("unauthorized", "A bearer token is needed")
+        return token
+
+
+async def answer_http(gateway: Gateway, address: str, request: httpx.Request) -> httpx.Response:
+    """What the endpoint's own function says to a request; refusals become statuses as a server's do."""
+    call = _Call(gateway.front, address, request)
+    try:
+        status, body = await _endpoint(call, request)
+    except Refused as refused:
+        return _problem(refused.code, refused.detail)
+    except NoSuchSession:
+        return _problem("not_found", "There is no such session")
+    except (RuntimeRefusal, StorageUnavailable) as error:
+        code = refusal_code(error)
+        return _problem(code, REFUSED_BY_THE_HOUSE[code])
+    content = b"" if body is None else encode(body)
+    return httpx.Response(status, content=content, headers={"content-type": "application/json"})
+
+
+async def _endpoint(call: Call, request: httpx.Request) -> tuple[int, object]:
+    def body_as(kind: Any) -> Any:
+        return msgspec.json.decode(request.content, type=kind)
+
+    match request.method, request.url.path.strip("/").split("/"):
+        case "POST", ["api", "tables", code, "join"]:
+            return 201, await routes.join_table(call, body_as(JoinBody), code)
+        case "GET", ["api", "sessions", pid, "cart"]:
+            return 200, await routes.get_cart(call, pid)
+        case "GET", ["api", "sessions", pid, "orders"]:
+            return 200, await routes.get_session_orders(call, pid)
+        case "POST", ["api", "sessions", pid, "close"]:
+            await staff_routes.close_session(call, pid)
+            return 204, None
+        case "POST", ["api", "orders", order_id, "resolve"]:
+            return 200, await staff_routes.resolve_order(call, body_as(ResolveBody), order_id)
+        case "PATCH", ["api", "restaurants", restaurant, "menu", item]:
+            patch = body_as(MenuItemPatch)
+            return 200, await staff_routes.patch_menu_item(call, patch, int(restaurant), int(item))
+    raise Refused("not_found", "There is nothing here")
+
+
+def _problem(code: str, detail: str) -> httpx.Response:
+    problem = {"title": code, "status": STATUSES[code], "code": code, "detail": detail}
+    return httpx.Response(STATUSES[code], content=msgspec.json.encode(problem))

@@ -1,0 +1,11 @@
+from collections.abc import Iterator
+
+import pytest
+
+from comanda.simulation.world import Shelf, open_shelf
+
+
+@pytest.fixture(scope="session")
+def shelf() -> Iterator[Shelf]:
+    with open_shelf() as shelf:
+        yield shelf

@@ -1,0 +1,45 @@
+"""Evenings of each profile: they come to their end, with their orders, and nothing is broken."""
+
+import pytest
+
+from comanda.simulation.evening import ORDERS_WANTED, PROFILES, ProfileName, plan_evening
+from comanda.simulation.world import Shelf, play
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_an_evening_of_each_profile_breaks_nothing(shelf: Shelf, profile: ProfileName) -> None:
+    outcome = play(shelf, plan_evening(1, profile), keep_trace=True)
+    assert outcome.violations == {}
+    assert outcome.orders >= ORDERS_WANTED
+    assert outcome.trace[-1].endswith("the end")
+
+
+def test_a_calm_evening_meets_no_fault(shelf: Shelf) -> None:
+    outcome = play(shelf, plan_evening(1, "calm"))
+    assert outcome.faults == {}
+    assert "order confirmed" in outcome.marks
+    assert all("| none | alive |" in cell for cell in outcome.cells)
+    assert "confirmed | none | alive | has" in outcome.cells
+
+
+def test_a_house_dies_and_another_one_takes_over(shelf: Shelf) -> None:
+    plan = next(
+        plan for plan in (plan_evening(seed, "crashes") for seed in range(50)) if plan.crashes
+    )
+    outcome = play(shelf, plan, keep_trace=True)
+    deaths = sum(line.endswith(" dies") for line in outcome.trace)
+    opened = sum(line.endswith("a house opens") for line in outcome.trace)
+    assert deaths >= 1
+    assert outcome.faults.get("killed", 0) + outcome.faults.get("paused", 0) == deaths
+    assert opened >= 2
+
+
+def test_what_crashes_is_told_as_a_violation(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise ZeroDivisionError("on purpose")
+
+    monkeypatch.setattr("comanda.simulation.pos.TruthPos.submit", fails)
+    monkeypatch.setattr("comanda.simulation.pos.TruthPos.tells_when_asked", fails)
+    outcome = play(shelf, plan_evening(1, "calm"))
+    (sentence,) = outcome.violations["nothing_crashes"]
+    assert "ZeroDivisionError: on purpose" in sentence

@@ -11,20 +11,21 @@ SEEDS_MOST = 8
 """From the seed that has found it on; a change of the simulator moves seeds about."""
 
 FOUND_BY_SEED = {
-    "a_timeout_is_a_failure": 6,
+    "a_timeout_is_a_failure": 1,
     "no_fence": 2,
     "a_reset_means_not_sent": 5,
     "a_reused_key_is_a_refusal": 5,
-    "nobody_watches_locks": 5,
-    "nobody_takes_orders_back": 10,
+    "nobody_watches_locks": 4,
+    "nobody_takes_orders_back": 19,
     "late_answers_are_dropped": 5,
-    "an_unknown_commit_is_a_success": 6,
-    "a_stale_house_goes_on": 5,
-    "an_outage_is_no_failure": 1,
-    "a_lock_that_ends_gives_the_lines_back": 5,
+    "an_unknown_commit_is_a_success": 1,
+    "an_unknown_commit_is_a_failure": 1,
+    "a_stale_house_goes_on": 0,
+    "an_outage_is_no_failure": 0,
+    "a_lock_that_ends_gives_the_lines_back": 0,
     "an_interrupted_call_is_a_failure": 2,
-    "sent_again_under_a_new_id": 5,
-    "the_clock_of_locks_is_slow": 5,
+    "sent_again_under_a_new_id": 0,
+    "the_clock_of_locks_is_slow": 4,
 }
 """Where it is not the first one, 0. Measured by `python -m tests.simulation.mutants`."""
 

@@ -2,8 +2,6 @@
 
 import subprocess
 import time
-from collections.abc import Iterator
-from itertools import count, islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -110,10 +108,7 @@ def _play_many(
 
     began = time.monotonic()
     ends_at = None if minutes is None else began + minutes * 60
-    seeds: Iterator[int] = takewhile(
-        lambda _: ends_at is None or time.monotonic() < ends_at,
-        islice(count(tally.next_seed), max(0, end - tally.next_seed)),
-    )
+    seeds = range(tally.next_seed, max(end, tally.next_seed))
     played = 0
     try:
         for outcome in play_seeds(seeds, tally.profile, processes):
@@ -124,6 +119,8 @@ def _play_many(
                 _save(tally, record)
                 rate = played / (time.monotonic() - began) * 60
                 typer.echo(f"{tally.seeds} evenings, {rate:.0f} a minute, {tally.failed} failed")
+            if ends_at is not None and time.monotonic() >= ends_at:
+                break  # what the processes have begun besides is given up
     except KeyboardInterrupt:
         typer.echo("stopped")
     _save(tally, record)

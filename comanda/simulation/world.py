@@ -18,6 +18,7 @@ from comanda.actors.domain.inputs import OutcomeHeard
 from comanda.actors.domain.menu import Menu, MenuItem, Restaurant, Table
 from comanda.actors.domain.messages import MenuEntry, StaffOrder, Told
 from comanda.actors.house import House, HouseLimits
+from comanda.actors.ports import StorageUnavailable
 from comanda.actors.reconciliation import ReconciliationLimits
 from comanda.actors.sweeps import SweepLimits
 from comanda.client import Api, ClientError, ClientLimits, Surroundings
@@ -73,6 +74,9 @@ _TOLD = ("seq", "order_id", "stage", "code")
 
 PAUSE_SECONDS = 9.0
 """From the next house's start until a paused one goes on; and again until that one ends."""
+
+START_AGAIN_SECONDS = 1.0
+"""From a start that storage did not answer to, until the next."""
 
 SCRIPTS_SECONDS = 1500.0
 """A guest's script takes some 60 s, and at the worst a lock limit for each order; more is stuck."""
@@ -377,6 +381,12 @@ class _World:
             nursery.cancel_scope.cancel()
 
     async def _open(self, life: Life) -> None:
+        """Run a house for this life; one that cannot start is started again, as a process would be."""
+        while not await self._serve(life):
+            self.note("a house cannot start: storage does not answer")
+            await trio.sleep(START_AGAIN_SECONDS)
+
+    async def _serve(self, life: Life) -> bool:
         house = House(
             store=CutStore(
                 self._connection,
@@ -401,11 +411,15 @@ class _World:
             public_url=SERVER,
         )
         async with trio.open_nursery() as nursery:
-            await nursery.start(house.run)
+            try:
+                await nursery.start(house.run)
+            except StorageUnavailable:
+                return False
             gateway = Gateway(front, life, nursery, self._told, lambda: next(self._connections))
             if not life.cut:
                 self.note("a house opens")
                 self._houses.open(gateway, life)
+        return True
 
     def _told(self, pid: str, connection: int, told: Told) -> None:
         self.witness.told(pid, connection, told)

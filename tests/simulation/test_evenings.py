@@ -1,8 +1,9 @@
 """Evenings of each profile: they come to their end, with their orders, and nothing is broken."""
 
 import pytest
+from msgspec.structs import replace
 
-from comanda.simulation.evening import ORDERS_WANTED, PROFILES, ProfileName, plan_evening
+from comanda.simulation.evening import ORDERS_WANTED, PROFILES, Outage, ProfileName, plan_evening
 from comanda.simulation.world import Shelf, play
 
 
@@ -43,3 +44,10 @@ def test_what_crashes_is_told_as_a_violation(shelf: Shelf, monkeypatch: pytest.M
     outcome = play(shelf, plan_evening(1, "calm"))
     (sentence,) = outcome.violations["nothing_crashes"]
     assert "ZeroDivisionError: on purpose" in sentence
+
+
+def test_a_house_that_starts_in_an_outage_is_started_again(shelf: Shelf) -> None:
+    plan = replace(plan_evening(1, "calm"), outages=(Outage(0.0, 5.0),))
+    outcome = play(shelf, plan, keep_trace=True)
+    assert outcome.violations == {}
+    assert any("a house cannot start" in line for line in outcome.trace)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from .house import House, ProgramBroken
+from .journal import ENDED
 from .plan import draw_failpoint, draw_storage_faults
 
 FAILPOINT_SECONDS = 4.0
@@ -111,7 +112,7 @@ async def cut_members(house: House, rng: random.Random) -> str:
 
 async def end_server(house: House, rng: random.Random) -> str:
     """SIGTERM: a graceful end, and the next start."""
-    house.journal.done("gone", "ended")
+    house.journal.done("gone", ENDED)
     if not await house.server.end():
         house.faults.append("the server did not end gracefully in time")
     house.take_sample()

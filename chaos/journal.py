@@ -54,6 +54,10 @@ class Ended(Struct, frozen=True, tag="ended"):
     why: str
 
 
+ENDED = "ended"
+"""The word for a server that was asked to end, where it is gone without a kill."""
+
+
 class Done(Struct, frozen=True, tag="done"):
     """What the driver did. `life` is that of the server at that moment."""
 

@@ -14,6 +14,7 @@ from comanda.actors.domain.messages import (
 )
 
 from .evidence import Evidence
+from .journal import ENDED
 
 RELEASES = OrderConfirmed | OrderFailed | CartUnlocked
 
@@ -60,14 +61,17 @@ def measure(evidence: Evidence, kills: int) -> Measures:
 
 
 def _recoveries(evidence: Evidence) -> Iterable[float]:
-    """From each kill; a life that was itself killed before it had acknowledged anything has none."""
+    """From each kill; a life that was itself killed before it had acknowledged anything has none.
+
+    A graceful end is no kill: its grace would be in the figure.
+    """
     first_acks: dict[int, float] = {}
     for heard in evidence.heard:
         if isinstance(heard.told, Ack):
             first_acks.setdefault(heard.on.life, heard.at)
     for done in evidence.done:
         after = first_acks.get(done.life + 1)
-        if done.what == "gone" and after is not None:
+        if done.what == "gone" and done.detail != ENDED and after is not None:
             yield after - done.at
 
 

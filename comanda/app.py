@@ -27,7 +27,7 @@ from comanda.logs import get_log, log_error, log_runtime
 from comanda.menu_file import LoadedMenu, demo_menu, load_menu_file
 from comanda.pos.dummy import DummyPos
 from comanda.pos.webhook import open_webhook_pos
-from comanda.storage.engines import async_engine
+from comanda.storage.engines import sync_engine
 from comanda.storage.owning import owned
 from comanda.storage.store import open_store
 from comanda.system import RandomIds, SystemClock
@@ -77,7 +77,7 @@ async def serve(
         for sock in sockets:
             stack.callback(sock.close)
         stack.enter_context(owned(settings.database_path))
-        make_engine = async_engine if failpoints is None else failpoints.make_engine
+        make_engine = sync_engine if failpoints is None else failpoints.make_engine
         store: Store = await stack.enter_async_context(
             open_store(settings.database, make_engine=make_engine)
         )

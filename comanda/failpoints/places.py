@@ -9,7 +9,7 @@ from .text import Failpoint
 
 
 class Place:
-    """One place, with the failpoints set there. Used by one thread alone.
+    """One place, with the failpoints set there. Reached from one thread alone.
 
     `outage_ends` is when its last outage ends, on the monotonic clock.
     """

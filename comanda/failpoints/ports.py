@@ -1,19 +1,18 @@
 """The ports that `app.serve` wires, with failpoints around them: the store, the POS, the engine."""
 
-import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 import trio
-from sqlalchemy import URL
-from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.util import await_only
+from sqlalchemy import URL, Engine
 
 from comanda.actors.domain.changes import AttemptEnded, AttemptStarted
 from comanda.actors.domain.order import Order, PosOutcome
 from comanda.actors.ports import CommitUnknown, Pos, StorageUnavailable, Store, Unit
-from comanda.storage.engines import async_engine
+from comanda.storage.engines import sync_engine
 from comanda.storage.limits import StoreLimits
 
 from .places import Place
@@ -37,12 +36,12 @@ class Failpoints:
         """The POS, with `call` around each submit."""
         return cast(Pos, _FailingPos(pos, self._places))
 
-    def make_engine(self, url: URL, limits: StoreLimits) -> AsyncEngine:
-        """The engine of the database thread, with `commit` around each COMMIT.
+    def make_engine(self, url: URL, limits: StoreLimits) -> Engine:
+        """The engine, with `commit` around each COMMIT.
 
         While an outage of `commit` lasts the whole database is gone: no statement is done, reading or not.
         """
-        engine = async_engine(url, limits)
+        engine = sync_engine(url, limits)
         _put_around_commits(engine, self._places["commit.before"], self._places["commit.after"])
         return engine
 
@@ -89,15 +88,15 @@ class _FailingPos(_Around):
         return outcome
 
 
-def _put_around_commits(engine: AsyncEngine, before: Place, after: Place) -> None:
+def _put_around_commits(engine: Engine, before: Place, after: Place) -> None:
     """Replace what the dialect does, below all that SQLAlchemy makes of an error of the driver."""
-    dialect: Any = engine.sync_engine.dialect
+    dialect: Any = engine.dialect
     do_commit = dialect.do_commit
 
     def failing_commit(connection: object) -> None:
-        await_only(before.reach(_sleep_in_thread))
+        _run(before.reach(_sleep_in_thread))
         do_commit(connection)
-        await_only(after.reach(_sleep_in_thread))
+        _run(after.reach(_sleep_in_thread))
 
     def unless_out(do: Callable[..., None]) -> Callable[..., None]:
         def failing(*given: object) -> None:
@@ -112,9 +111,15 @@ def _put_around_commits(engine: AsyncEngine, before: Place, after: Place) -> Non
     dialect.do_executemany = unless_out(dialect.do_executemany)
 
 
+def _run(reaching: Coroutine[None, None, None]) -> None:
+    """In a connection's thread, where there is no loop: what sleeps there blocks and never yields."""
+    with suppress(StopIteration):
+        reaching.send(None)
+
+
 async def _sleep_in_thread(seconds: float) -> None:
-    """As a slow disk does: the connection is busy, the thread's loop is not."""
-    await asyncio.sleep(seconds)
+    """As a slow disk does: the connection is busy, the lanes' loop is not."""
+    time.sleep(seconds)  # noqa: ASYNC251  # this thread is the connection's own
 
 
 def _sqlite_error(code: int, message: str) -> sqlite3.OperationalError:

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, StaticPool, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, NullPool, StaticPool, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from .limits import StoreLimits
@@ -30,22 +29,10 @@ def is_in_memory(url: URL) -> bool:
 
 
 def sync_engine(url: str | URL, limits: StoreLimits) -> Engine:
-    """A plain engine, for opening, for migrations and for the inline store."""
+    """The engine of a database. Who opens a connection keeps it, so a file has no pool."""
     url = make_url(url)
-    options: dict[str, Any] = {"poolclass": StaticPool} if is_in_memory(url) else {}
-    return _furnished(create_engine(url, connect_args=_connect_args(url, limits), **options))
-
-
-def async_engine(url: str | URL, limits: StoreLimits) -> AsyncEngine:
-    """The engine of the database thread: one connection to write, one to read."""
-    url = make_url(url)
-    if url.drivername == "sqlite":
-        url = url.set(drivername="sqlite+aiosqlite")
-    engine = create_async_engine(
-        url, connect_args=_connect_args(url, limits), pool_size=2, max_overflow=1
-    )
-    _furnished(engine.sync_engine)
-    return engine
+    pool = StaticPool if is_in_memory(url) else NullPool
+    return _furnished(create_engine(url, connect_args=_connect_args(url, limits), poolclass=pool))
 
 
 def _connect_args(url: URL, limits: StoreLimits) -> dict[str, Any]:

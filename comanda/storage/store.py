@@ -1,4 +1,4 @@
-"""`SqlStore`: the store over SQLAlchemy's async engine in the database thread."""
+"""`SqlStore`: the store over two SQLite connections, served from the database thread."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -8,33 +8,33 @@ from typing import Any
 
 import trio
 from outcome import Error, Maybe
-from sqlalchemy import URL
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import URL, Engine
 
 from comanda.actors.ports import CommitUnknown, StorageUnavailable
 
-from .engines import READING, async_engine, is_in_memory
+from .engines import is_in_memory, sync_engine
 from .groups import Call, Commit, Work, is_outage, read, settle
 from .lane import DatabaseThread, Lane
 from .limits import StoreLimits
 from .opening import DatabaseUnusable, open_database
 from .port import PortMethods
+from .threads import ConnectionThread
 
-MakeEngine = Callable[[URL, StoreLimits], AsyncEngine]
+MakeEngine = Callable[[URL, StoreLimits], Engine]
 
 __all__ = ["DatabaseUnusable", "SqlStore", "StoreLimits", "open_store"]
 
 
 @asynccontextmanager
 async def open_store(
-    url: str, limits: StoreLimits | None = None, *, make_engine: MakeEngine = async_engine
+    url: str, limits: StoreLimits | None = None, *, make_engine: MakeEngine = sync_engine
 ) -> AsyncIterator["SqlStore"]:
     """The store of the database at `url`, opened and migrated; closed at the end of the block.
 
     Closing finishes what is queued, within `close_seconds`, whether or not it is cancelled.
 
     Args:
-        make_engine: makes the engine of the database thread, there.
+        make_engine: makes the engine that connects.
 
     Raises:
         DatabaseUnusable: it cannot be used as it is; the exception says why in a sentence.
@@ -124,14 +124,11 @@ class SqlStore(PortMethods):
 
 
 class _Database:
-    """The engine and its two connections, opened when they are needed. Lives in the thread."""
+    """The engine and its two connections, opened when they are needed. Lives in the database thread."""
 
     def __init__(self, url: URL, limits: StoreLimits, make_engine: MakeEngine) -> None:
-        self._url = url
-        self._limits = limits
-        self._make_engine = make_engine
-        self._engine: AsyncEngine | None = None
-        self._connections: dict[bool, AsyncConnection] = {}
+        self._engine = make_engine(url, limits)
+        self._connections: dict[bool, ConnectionThread] = {}
 
     async def settle(self, works: Sequence[Work]) -> list[Maybe[Any]]:
         """A group, on the connection that writes."""
@@ -139,7 +136,7 @@ class _Database:
             connection = await self._connection(reading=False)
         except Exception as error:
             return _not_connected(works, error)
-        return await connection.run_sync(settle, works)
+        return await connection.run(settle, works)
 
     async def read(self, works: Sequence[Call]) -> list[Maybe[Any]]:
         """Readings, on the connection that reads."""
@@ -147,28 +144,21 @@ class _Database:
             connection = await self._connection(reading=True)
         except Exception as error:
             return _not_connected(works, error)
-        return [await connection.run_sync(read, work) for work in works]
+        return [await connection.run(read, work) for work in works]
 
     async def close(self) -> None:
         """Close everything."""
-        try:
-            for connection in self._connections.values():
-                await connection.close()
-        finally:
-            if self._engine is not None:
-                await self._engine.dispose()
+        for connection in self._connections.values():
+            await connection.close()
 
-    async def _connection(self, *, reading: bool) -> AsyncConnection:
+    async def _connection(self, *, reading: bool) -> ConnectionThread:
         connection = self._connections.get(reading)
         if connection is not None and connection.invalidated:
             await self._connections.pop(reading).close()
             connection = None
         if connection is None:
-            if self._engine is None:
-                self._engine = self._make_engine(self._url, self._limits)
-            connection = await self._engine.connect()
-            if reading:
-                connection = await connection.execution_options(**{READING: True})
+            connection = ConnectionThread(self._engine, reading=reading)
+            await connection.open()
             self._connections[reading] = connection
         return connection
 

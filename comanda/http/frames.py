@@ -11,6 +11,10 @@ from typing import Any
 from wsproto.frame_protocol import FrameDecoder, Opcode, ParseFailed
 
 _FINAL = 0x80
+_FINAL_TEXT = _FINAL | Opcode.TEXT
+_MASKED = 0x80
+_SHORT_HEAD = 6  # Two bytes and the mask; then up to 125 bytes.
+_LONG_HEAD = 8
 MAX_REASON_BYTES = 123  # A control frame holds 125 bytes, two are the code.
 NO_CODE = 1005
 # What RFC 6455 section 7.4 and its registry let a peer put into a close frame.
@@ -61,22 +65,36 @@ class CloseReceived:
 class FrameReader:
     """Whole text messages out of a peer's bytes, counted as bytes before anything is decoded.
 
-    It holds at most one message of `message_bytes` and the bytes fed since the last event.
+    It holds at most one message of `message_bytes` and the bytes fed since the last event. A text that
+    came whole in one frame and one read, as nearly all do, is taken out here; everything else goes
+    through wsproto's decoder, until that has nothing left.
     """
 
     def __init__(self, message_bytes: int) -> None:
         self._limit = message_bytes
         self._decoder = FrameDecoder(client=False)
         self._message: bytearray | None = None
+        self._plain = b""  # What was fed and not looked at yet, while the decoder is empty.
+        self._at = 0
 
     def feed(self, data: bytes) -> None:
-        self._decoder.receive_bytes(data)
+        if self._decoder_is_empty():
+            self._plain = self._plain[self._at :] + data
+            self._at = 0
+        else:
+            self._decoder.receive_bytes(data)
 
     def next_event(self) -> str | PingReceived | CloseReceived | None:
         """The next text message, ping or close; None when more bytes are needed.
 
         Raises `Violation`: 1002, 1003, 1007 or 1009. Nothing may be read after it.
         """
+        if self._at < len(self._plain):
+            text = self._take_plain()
+            if text is not None:
+                return text
+            self._decoder.receive_bytes(self._plain[self._at :])
+            self._plain, self._at = b"", 0
         try:
             while (frame := self._decoder.process_buffer()) is not None:
                 # wsproto's frame of a server-side decoder always has bytes, its type says more.
@@ -97,6 +115,34 @@ class FrameReader:
         self._judge_announced()
         return None
 
+    def _decoder_is_empty(self) -> bool:
+        decoder = self._decoder
+        return self._message is None and decoder.header is None and not len(decoder.buffer)
+
+    def _take_plain(self) -> str | None:
+        """The next text, if all of it is here in one good frame of at most 65,535 bytes."""
+        data, at = self._plain, self._at
+        left = len(data) - at
+        if left < _SHORT_HEAD or data[at] != _FINAL_TEXT or data[at + 1] < _MASKED:
+            return None
+        size = data[at + 1] - _MASKED
+        start = at + _SHORT_HEAD
+        if size >= 126:
+            if size == 127 or left < _LONG_HEAD:
+                return None
+            size = int.from_bytes(data[at + 2 : at + 4], "big")
+            start = at + _LONG_HEAD
+            if size < 126:  # Not its shortest form: a violation, for the decoder to name.
+                return None
+        end = start + size
+        if end > len(data) or size > self._limit:
+            return None
+        key = int.from_bytes(data[start - 4 : start] * (size // 4 + 1), "little")
+        masked = int.from_bytes(data[start:end], "little")
+        bits = (1 << size * 8) - 1
+        self._at = end
+        return _decoded((masked ^ key & bits).to_bytes(size, "little"))
+
     def _take(self, opcode: Opcode, payload: bytes, whole: bool) -> str | None:
         if (opcode is Opcode.CONTINUATION) is (self._message is None):
             raise Violation(1002, "a fragment without its message, or a message within another")
@@ -108,10 +154,7 @@ class FrameReader:
         if self._message is not None:
             payload = bytes(self._message + payload)
             self._message = None
-        try:
-            return payload.decode()
-        except UnicodeDecodeError:
-            raise Violation(1007, "the text is not UTF-8") from None
+        return _decoded(payload)
 
     def _judge_announced(self) -> None:
         """Refuse a frame for what its header announces, before its payload has come."""
@@ -123,6 +166,13 @@ class FrameReader:
         missing = header.payload_len - self._decoder.payload_consumed
         if missing + len(self._message or b"") > self._limit:
             raise Violation(1009, f"a message is at most {self._limit} bytes")
+
+
+def _decoded(payload: bytes) -> str:
+    try:
+        return payload.decode()
+    except UnicodeDecodeError:
+        raise Violation(1007, "the text is not UTF-8") from None
 
 
 def _close_received(payload: bytes) -> CloseReceived:

@@ -7,7 +7,7 @@ of a busy process get the interpreter as often less.
 
 import sqlite3
 from collections.abc import Awaitable, Callable
-from typing import TypeVar, TypeVarTuple, Unpack
+from typing import TypeVar, TypeVarTuple, Unpack, cast
 
 import aiosqlite
 from sqlalchemy import Connection, Engine
@@ -64,9 +64,7 @@ class ConnectionThread:
         """In the thread."""
         options = {READING: self._reading}
         self._connection = self._engine.connect().execution_options(**options)
-        driver = self._connection.connection.dbapi_connection
-        assert isinstance(driver, sqlite3.Connection)
-        return driver
+        return cast(sqlite3.Connection, self._connection.connection.dbapi_connection)
 
 
 class _Thread(aiosqlite.Connection):
@@ -78,5 +76,5 @@ class _Thread(aiosqlite.Connection):
 
     def run(self, function: Callable[[Unpack[Ts]], T], *given: *Ts) -> Awaitable[T]:
         """Call `function` in the thread."""
-        called: Awaitable[T] = self._execute(function, *given)
+        called: Awaitable[T] = self._execute(function, *given)  # type: ignore[no-untyped-call]
         return called

@@ -17,7 +17,8 @@ from comanda.http.socket import CHUNK_BYTES, MemberSocket, abort_tcp
 
 from .phase import Phase
 from .protocol import Address, HttpProtocol
-from .streams import AppTasks, Inbox
+from .shared_reader import SharedReader
+from .streams import AppTasks, Inbox, WebSocketStream
 
 if TYPE_CHECKING:
     from .serving import Worker
@@ -97,6 +98,10 @@ class Connection(TCPServer):
     async def _read(self) -> None:
         """Read until the peer's end, the connection's, or the deadline."""
         while not self._over:
+            websocket = None if self.encrypted else self._http.websocket
+            if websocket is not None and self.worker.reader is not None:
+                await self._lend(websocket, self.worker.reader)
+                continue
             try:
                 data = await self.stream.receive_some(CHUNK_BYTES)
             except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -113,6 +118,24 @@ class Connection(TCPServer):
                 await self._http.handle(RawData(bytes(data)))
             except Exception as error:
                 await self._fail(error)
+
+    async def _lend(self, websocket: WebSocketStream, reader: SharedReader) -> None:
+        """Have the shared reader read, until something comes that is for this task."""
+
+        def take(data: bytes) -> bool:
+            if not data:
+                self._over = True
+                return False
+            assert self.member is not None
+            self.member.heard = True
+            return self._discarding or websocket.take(data)
+
+        try:
+            await reader.lend(self.socket._sock, take)
+            if not self._over:
+                await websocket.resume()
+        except Exception as error:
+            await self._fail(error)
 
     async def _fail(self, error: Exception) -> None:
         """Something of ours, or Hypercorn's, broke on what this peer sent."""
@@ -203,13 +226,20 @@ class Connection(TCPServer):
 
     def abort(self) -> None:
         """Reset the connection; the reader ends by it."""
+        self._take_back()
         abort_tcp(self.socket)
         self._hang_up()
 
     def _hang_up(self) -> None:
+        self._take_back()
         self.socket.close()
         if self.member is not None:
             self.member.lost()
+
+    def _take_back(self) -> None:
+        self._over = True
+        if self.worker.reader is not None and not self.encrypted:
+            self.worker.reader.give_back(self.socket._sock)
 
     # What a `MemberSocket` needs
 

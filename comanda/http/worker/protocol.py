@@ -130,6 +130,12 @@ class HttpProtocol(H11Protocol):
             self._websocket.disconnect()
 
     @property
+    def websocket(self) -> WebSocketStream | None:
+        """The websocket that this connection has become, once frames may come."""
+        found = self._websocket
+        return found if found is not None and found.open_for_frames else None
+
+    @property
     def websocket_accepted(self) -> bool:
         return self._websocket is not None and self._websocket.handshake.accepted
 

@@ -27,6 +27,7 @@ from comanda.http.socket import (
 
 from .connection import Connection
 from .fit import check_fit
+from .shared_reader import SharedReader
 from .streams import SOCKET_EXTENSION
 
 LogError = Callable[..., None]
@@ -68,6 +69,7 @@ class Worker:
         self.context = WorkerContext(None)
         self.state = LifespanState({})
         self.connections: set[Connection] = set()
+        self.reader = SharedReader() if limits.reads_together and SharedReader.fits() else None
         self._log_error = log_error
         self._empty = trio.lowlevel.ParkingLot()
         self.config = Config()
@@ -190,7 +192,9 @@ async def _serve_until(
     shutdown: Callable[[], Awaitable[object]] | trio.Event,
     task_status: trio.TaskStatus[None],
 ) -> None:
-    async with trio.open_nursery() as connections:
+    async with trio.open_nursery() as reading, trio.open_nursery() as connections:
+        if worker.reader is not None:
+            reading.start_soon(worker.reader.run)
         async with trio.open_nursery() as accepting:
             accepting.start_soon(
                 partial(trio.serve_listeners, worker.attend, listeners, handler_nursery=connections)
@@ -199,7 +203,8 @@ async def _serve_until(
             await (shutdown.wait() if isinstance(shutdown, trio.Event) else shutdown())
             accepting.cancel_scope.cancel()
         await worker.drain()
-        connections.cancel_scope.cancel()  # Closes their sockets, which ends shielded writes.
+        reading.cancel_scope.cancel()  # The connections' too; their sockets close, which ends
+        # shielded writes.
 
 
 def _listeners(

@@ -164,7 +164,13 @@ class WebSocketStream(WSStream):
         self._member = member
         self._limits = connection.worker.limits
         self._frames = FrameReader(self._limits.message_bytes)
+        self._held: CloseReceived | PingReceived | Violation | str | None = None
         self._decided = trio.Event()  # The application has accepted, or never will.
+
+    @property
+    def open_for_frames(self) -> bool:
+        """The application has accepted; what is read now are frames."""
+        return self._decided.is_set() and self.handshake.accepted
 
     async def handle(self, event: stream_events.Event) -> None:
         if isinstance(event, stream_events.Data):
@@ -195,19 +201,58 @@ class WebSocketStream(WSStream):
             await self._decided.wait()
         if not self.handshake.accepted:
             return
+        self._frames.feed(data)
+        await self.resume()
+
+    def take(self, data: bytes) -> bool:
+        """Take what a shared reader read, as long as it is plain: texts for `on_text`, and pings.
+
+        False: something is left, for which the connection's own task is to `resume`.
+        """
+        self._frames.feed(data)
+        ping: PingReceived | None = None
+        plain = False
+        for _ in range(_MESSAGES_A_TURN):
+            try:
+                event = self._frames.next_event()
+            except Violation as violation:
+                self._held = violation
+                break
+            if event is None:
+                plain = True
+                break
+            if isinstance(event, str) and self._member.on_text is not None:
+                if not self._member.closed:
+                    self._member.on_text(event)
+            elif isinstance(event, PingReceived):
+                ping = event
+            else:
+                self._held = event
+                break
+        if ping is not None:
+            self._member.send_pong(ping.payload)
+        return plain
+
+    async def resume(self) -> None:
+        """Take what is left of what was read."""
         try:
-            self._frames.feed(data)
             await self._take_events()
         except Violation as violation:
             self._member.close(violation.code, violation.reason)
             await self._connection.discard_after_close()
+
+    def _next_event(self) -> str | PingReceived | CloseReceived | None:
+        held, self._held = self._held, None
+        if isinstance(held, Violation):
+            raise held
+        return self._frames.next_event() if held is None else held
 
     async def _take_events(self) -> None:
         # Of several pings in one read the last alone is answered, as RFC 6455 5.5.3 allows.
         ping: PingReceived | None = None
         taken = 0
         try:
-            while (event := self._frames.next_event()) is not None:
+            while (event := self._next_event()) is not None:
                 if isinstance(event, str):
                     await self._take_text(event)
                 elif isinstance(event, PingReceived):

@@ -63,11 +63,11 @@ class Audience:
             del self._connections[seat.member_id]
             self._on_gone()
 
-    def send(self, frame: bytes, *, besides: Seat | None = None) -> None:
-        """Hand one encoded event to every outlet (but that of `besides`)."""
+    def send(self, frames: bytes, *, besides: Seat | None = None) -> None:
+        """Hand encoded events to every outlet (but that of `besides`), in one piece."""
         for seat in self._seats:
             if seat is not besides:
-                seat.outlet.send(frame)
+                seat.outlet.send(frames)
 
     def close(self, code: int, reason: str) -> None:
         """Close every connection and forget it."""

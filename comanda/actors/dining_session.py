@@ -165,10 +165,14 @@ class DiningSession(Actor[Message]):
             self._adopt(session, menu)
             self._carrier.adopted(before, session)
             # A snapshot in an answer is of the batch's end: no event of the batch may come after it.
-            for _, outcome in outcomes:
-                if isinstance(outcome, Decision):
-                    for event in outcome.events:
-                        self._tell(event)
+            self._tell(
+                *(
+                    event
+                    for _, outcome in outcomes
+                    if isinstance(outcome, Decision)
+                    for event in outcome.events
+                )
+            )
             for envelope, outcome in outcomes:
                 if outcome is not None:
                     self._follow_up(envelope, outcome)
@@ -209,10 +213,12 @@ class DiningSession(Actor[Message]):
             if changed:
                 self._tell(MenuUpdated(changed, self._around.clock.now()))
 
-    def _tell(self, told: Told, *, besides: Seat | None = None) -> None:
-        """Encode once, and hand to every member's outlet."""
-        if self._audience:
-            self._audience.send(self._around.frame(told), besides=besides)
+    def _tell(self, *told: Told, besides: Seat | None = None) -> None:
+        """Encode once, and hand to every member's outlet, in one piece."""
+        if told and self._audience:
+            frame = self._around.frame
+            frames = frame(told[0]) if len(told) == 1 else b"".join(map(frame, told))
+            self._audience.send(frames, besides=besides)
 
     def _decide(self, session: Session, message: Message, menu: Menu) -> Decision | Refusal | None:
         """The decision upon a message; None for what is no part of the session's state."""

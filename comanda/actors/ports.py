@@ -343,8 +343,8 @@ class Menus(Protocol):
 class Outlet(Protocol):
     """Where a member's events go: one connection. Neither method blocks or raises."""
 
-    def send(self, frame: bytes) -> None:
-        """Hand over one encoded event; it is the same object for every member."""
+    def send(self, frames: bytes) -> None:
+        """Hand over encoded events, one or several in one piece; the same object for every member."""
         ...
 
     def close(self, code: int, reason: str) -> None:

@@ -55,12 +55,12 @@ class _AnswerSlot:
             if isinstance(told, Error):
                 result = told.code
             self._connection.socket.send_frame(frame(told))
-        self._connection.metrics.commands.labels(self._type, result).inc()
+        self._connection.metrics.count_command(self._type, result)
 
     def fail(self, error: Exception) -> None:
         """The command's fate is unknown here: the member joins again and sends it once more."""
         result = "crashed" if isinstance(error, ActorCrashed) else "stopped"
-        self._connection.metrics.commands.labels(self._type, result).inc()
+        self._connection.metrics.count_command(self._type, result)
         self._connection.lose_table(error)
 
 
@@ -136,7 +136,7 @@ class MemberConnection:
         if wait == 0:
             return True
         self._refused += 1
-        self.metrics.commands.labels("any", "rate_limited").inc()
+        self.metrics.count_command("any", "rate_limited")
         request_id = _request_id_of(text)
         error = Error("rate_limited", "Slow down, please", request_id, round(wait, 3))
         self.socket.send_frame(frame(error))
@@ -151,7 +151,7 @@ class MemberConnection:
             self.socket.close(CLOSE_POLICY, "Too many bad messages")
 
     def _refuse(self, code: ErrorCode, sentence: str, request_id: str | None) -> None:
-        self.metrics.commands.labels("any", code).inc()
+        self.metrics.count_command("any", code)
         self.socket.send_frame(frame(Error(code, sentence, request_id)))
 
 

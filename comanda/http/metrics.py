@@ -62,12 +62,13 @@ class Metrics:
         if house is not None:
             collector = _HouseCollector(house.registry, lambda: house.reconciliation.standing)
             self._prometheus.register(collector)
-        self.commands = Counter(
+        self._commands = Counter(
             "comanda_commands",
             "Commands by type and by what became of them",
             ("type", "result"),
             registry=self._prometheus,
         )
+        self._commands_by_labels: dict[tuple[str, str], Counter] = {}
         self.joins = Counter("comanda_joins", "Members who sat down", registry=self._prometheus)
         self.connections = Counter(
             "comanda_connections", "Websockets accepted", registry=self._prometheus
@@ -84,6 +85,17 @@ class Metrics:
             ("route", "status"),
             registry=self._prometheus,
         )
+
+    def count_command(self, command: str, result: str) -> None:
+        """Count a command of this type by what became of it.
+
+        A counter is found once for its labels: they are few, and to look for it costs more than to count.
+        """
+        labels = (command, result)
+        counter = self._commands_by_labels.get(labels)
+        if counter is None:
+            counter = self._commands_by_labels[labels] = self._commands.labels(*labels)
+        counter.inc()
 
     def text(self) -> bytes:
         """All of it in the exposition format."""

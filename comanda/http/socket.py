@@ -139,7 +139,7 @@ class MemberSocket:
         return self._waiting_bytes
 
     def send_frame(self, frame: bytes) -> None:
-        """Send one whole frame made by `text_frame`. Never blocks, never raises."""
+        """Send whole frames made by `text_frame`, one or several. Never blocks, never raises."""
         if self.closed:
             return
         self._write(frame)

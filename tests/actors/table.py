@@ -47,6 +47,16 @@ RESTAURANT = Restaurant(
 )
 
 
+def as_line(told: Told) -> bytes:
+    """A message as a house without sockets frames it: a line of JSON."""
+    return encode(told) + b"\n"
+
+
+def told_in(frames: bytes) -> list[Told]:
+    """The messages in what an outlet was handed in one piece."""
+    return [decode_told(line) for line in frames.splitlines()]
+
+
 class VirtualClock:
     """Wall-clock time that goes with Trio's."""
 
@@ -118,9 +128,9 @@ class Phone:
         self.closed: tuple[int, str] | None = None
         self._changed = trio.Event()
 
-    def send(self, frame: bytes) -> None:
+    def send(self, frames: bytes) -> None:
         if self.closed is None:
-            self.told.append(decode_told(frame))
+            self.told += told_in(frames)
             self._wake()
 
     def close(self, code: int, reason: str) -> None:
@@ -209,7 +219,7 @@ def make_house(
         clock=clock or VirtualClock(),
         ids=ids or CountedIds(),
         new_pid=lambda: f"session_{next(_pids)}",
-        frame=encode,
+        frame=as_line,
         pos_times=times or PosTimes(jitter=0),
         limits=limits or HouseLimits(),
         rng=random.Random(0),

@@ -14,7 +14,6 @@ from comanda.actors.domain.messages import (
     PlaceOrder,
     SeenItem,
     Told,
-    decode_told,
 )
 from comanda.actors.house import House
 from comanda.actors.ports import NoSuchSession, SessionKey, StorageUnavailable
@@ -23,6 +22,7 @@ from comanda.client.cart_store import CartStore
 from comanda.runtime import Envelope, Ref, RuntimeRefusal
 from comanda.simulation.lives import TRY_AGAIN_SECONDS, Houses, Life
 from comanda.simulation.witness import Done, Edit, Evidence, Witness
+from tests.actors.table import told_in
 
 TRY_LATER = frozenset({"storage_unavailable", "too_busy", "rate_limited"})
 """Refusals after which the same command is sent again under the same `request_id`."""
@@ -44,9 +44,10 @@ class Connection:
     def hears(self) -> bool:
         return not self._life.cut and not self.ended.is_set()
 
-    def send(self, frame: bytes) -> None:
+    def send(self, frames: bytes) -> None:
         if self.hears:
-            self.hear(decode_told(frame))
+            for told in told_in(frames):
+                self.hear(told)
 
     def close(self, code: int, reason: str) -> None:
         self.ended.set()

@@ -15,7 +15,7 @@ import trio
 from sqlalchemy import Connection
 
 from comanda.actors.domain.inputs import OutcomeHeard
-from comanda.actors.domain.messages import AddItem, RemoveItem, UpdateItem, encode
+from comanda.actors.domain.messages import AddItem, RemoveItem, UpdateItem
 from comanda.actors.house import House, HouseLimits
 from comanda.actors.pos_task import PosTimes
 from comanda.actors.reconciliation import ReconciliationLimits
@@ -26,7 +26,7 @@ from comanda.simulation.lives import Houses, Life
 from comanda.simulation.pos import Fault, TruthPos
 from comanda.simulation.witness import Evidence, Witness
 from comanda.storage.inline import InlineStore, open_inline
-from tests.actors.table import LASSI, MARGHERITA, RESTAURANT
+from tests.actors.table import LASSI, MARGHERITA, RESTAURANT, as_line
 
 from .members import Member
 
@@ -151,7 +151,7 @@ class _World:
             clock=VirtualClock(),
             ids=self._ids,
             new_pid=self._ids.session_pid,
-            frame=encode,
+            frame=as_line,
             pos_times=PosTimes(jitter=0),
             limits=LIMITS,
             rng=random.Random(0),

@@ -69,9 +69,10 @@ class Sweeps:
 
     async def _take_up_unsettled(self) -> None:
         """Activate every session with an order in flight; the activation does the rest."""
-        for key in (await self._store.unsettled_sessions())[: self._limits.most]:
-            if self._registry.live(key) is None:
-                self._reach(key, None)
+        unsettled = await self._store.unsettled_sessions()
+        left = [key for key in unsettled if self._registry.live(key) is None]
+        for key in left[: self._limits.most]:
+            self._reach(key, None)
 
     async def _end_locks(self) -> None:
         now = self._clock.now()

@@ -12,16 +12,16 @@ from comanda.actors.domain.inputs import OutcomeHeard, StaffResolved
 from comanda.actors.domain.messages import OrderConfirmed, Rejection, StaffOrder
 from comanda.actors.domain.order import Accepted, Order, Pending, PosOutcome, Rejected, Unknown
 from comanda.actors.house import House, HouseLimits
-from comanda.actors.ports import Standing, StorageUnavailable, Unit
+from comanda.actors.ports import Standing, StorageUnavailable
 from comanda.actors.reconciliation import ReconciliationLimits
 from comanda.storage.inline import InlineStore, open_inline
+from tests.actors.faults import open_faulty_house
 from tests.actors.table import (
     LASSI,
     RESTAURANT,
     Phone,
     ScriptedPos,
     accept,
-    faulty,
     hang,
     open_house,
     say,
@@ -163,23 +163,18 @@ async def test_a_callback_wakes_a_session_that_has_left_memory(autojump_clock: M
 async def test_a_callback_of_an_order_that_was_not_sent_yet_is_taken_and_has_no_effect(
     autojump_clock: MockClock,
 ) -> None:
-    with open_inline() as inline:
-        await inline.install((RESTAURANT,), "menu")
-        store = faulty(inline)
-        async with open_house(store=store) as house:
-            (ana,) = await sit_down(house, "Ana")
-            await ana.add()
-            store.before = [
-                None,
-                StorageUnavailable("full"),
-            ]  # the lock is saved, the sending is not
-            await ana.order()
-            await trio.sleep(0.1)
-            assert (await on_record(house)).state == "prepared"
-            assert await house.hear_pos(heard(REFUSED))
-            assert (await on_record(house)).state == "prepared"
-            await ana.sees("order_confirmed")
-            assert (await on_record(house)).incidents == ()
+    async with open_faulty_house() as (house, store):
+        (ana,) = await sit_down(house, "Ana")
+        await ana.add()
+        # The lock is saved, the sending is not.
+        store.before = [None, StorageUnavailable("full")]
+        await ana.order()
+        await trio.sleep(0.1)
+        assert (await on_record(house)).state == "prepared"
+        assert await house.hear_pos(heard(REFUSED))
+        assert (await on_record(house)).state == "prepared"
+        await ana.sees("order_confirmed")
+        assert (await on_record(house)).incidents == ()
 
 
 async def test_of_an_order_that_is_not_ours_nothing_is_heard(autojump_clock: MockClock) -> None:
@@ -187,31 +182,17 @@ async def test_of_an_order_that_is_not_ours_nothing_is_heard(autojump_clock: Moc
         assert not await house.hear_pos(OutcomeHeard("ORD-7-99", ACCEPTED, "callback evt_1"))
 
 
-class FullDisk(InlineStore):
-    """The inline store, which writes nothing while `full`."""
-
-    full = False
-
-    async def commit(self, unit: Unit) -> None:
-        if self.full:
-            raise StorageUnavailable("the disk is full")
-        await super().commit(unit)
-
-
 async def test_a_callback_that_is_not_saved_can_be_said_again(autojump_clock: MockClock) -> None:
-    with open_inline() as inline:
-        store = FullDisk(inline._connection)
-        await store.install((RESTAURANT,), "menu")
-        async with open_house(ScriptedPos(hang), store=store) as house:
-            ana = await ordered(house)
-            await trio.sleep(2)
-            store.full = True
-            with pytest.raises(StorageUnavailable):
-                await house.hear_pos(heard(ACCEPTED))
-            assert not ana.all("order_confirmed")
-            store.full = False
+    async with open_faulty_house(ScriptedPos(hang)) as (house, store):
+        ana = await ordered(house)
+        await trio.sleep(2)
+        store.full = True
+        with pytest.raises(StorageUnavailable):
             await house.hear_pos(heard(ACCEPTED))
-            assert len(ana.all("order_confirmed")) == 1
+        assert not ana.all("order_confirmed")
+        store.full = False
+        await house.hear_pos(heard(ACCEPTED))
+        assert len(ana.all("order_confirmed")) == 1
 
 
 # --- Contradictions -------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import trio
 from sqlalchemy import text
 from trio.testing import MockClock
 
+from comanda.actors.domain.incident import SENTENCES
 from comanda.actors.domain.inputs import OutcomeHeard, StaffResolved
 from comanda.actors.domain.messages import OrderConfirmed, Rejection, StaffOrder
 from comanda.actors.domain.order import Accepted, Order, Pending, PosOutcome, Rejected, Unknown
@@ -400,7 +401,7 @@ async def test_an_order_that_waits_for_the_staff_is_settled_when_the_pos_is_back
 
 
 async def test_a_reused_key_is_an_incident_and_nobody_calls_for_it_again(
-    autojump_clock: MockClock,
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def another(order: Order) -> PosOutcome | None:
         return ACCEPTED
@@ -417,6 +418,9 @@ async def test_a_reused_key_is_an_incident_and_nobody_calls_for_it_again(
             ["key_reused"],
         )
         assert [kind for kind, _, _ in pos.calls] == ["submit"]
+        assert [one.message for one in caplog.records if one.levelname == "ERROR"] == [
+            f"incident, order {ORDER}: {SENTENCES['key_reused']}"
+        ]
         assert not await house.store.confirmed_orders(ana.key.pid)
         settled = await house.resolve_order(word("confirmed"))
         assert isinstance(settled, StaffOrder)

@@ -168,12 +168,12 @@ class Reconciliation:
         promised = await self._ask_to_void(due.order)
         pause = None if promised else timedelta(seconds=self._void_pause(due.tries))
         opens = not promised and due.tries + 1 == self._limits.void_tries
-        if opens:
-            log_incident(due.order.order_id, "void_unanswered")
         await until_saved(
             lambda: self._store.void_tried(due, self._clock.now(), pause, opens_incident=opens),
             self._limits.repeat_seconds,
         )
+        if opens:
+            log_incident(due.order.order_id, "void_unanswered")
 
     async def _ask_to_void(self, order: Order) -> bool:
         with trio.move_on_after(self._call_timeout_seconds):

@@ -12,7 +12,7 @@ from functools import partial
 
 import trio
 
-from comanda.runtime import Quarantined, Registry
+from comanda.runtime import Quarantined, Registry, TooManyActors
 
 from .domain.inputs import CloseSession, LockEnded
 from .ports import SessionKey
@@ -95,8 +95,8 @@ class Sweeps:
             return
         try:
             await self._registry.tell(key, message)
-        except Quarantined:
-            # A lock ends in time whoever rests: the staff must hear of the order.
+        except (Quarantined, TooManyActors):
+            # A lock ends in time whoever rests, and however full the house is: the staff must hear of it.
             if not isinstance(message, LockEnded):
                 raise
             await decide_unattended(self._around, key, message)

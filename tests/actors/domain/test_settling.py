@@ -50,7 +50,7 @@ def prepared() -> ATable:
     table = ATable("Ana", "Ben")
     table.adds(MARGHERITA, 2)
     table.adds(LASSI, by="member_2")
-    table.places()
+    table.places(said="By the window")
     return table
 
 
@@ -240,6 +240,7 @@ def test_a_refused_order_gives_its_lines_back_to_the_cart(
     assert not decision.changes.removed
     event = only(OrderFailed, decision.events)
     assert (event.seq, event.order_id, event.error) == (seq + 1, "ORD-7-42", error)
+    assert event.special_instructions == "By the window"
     assert event.allow_retry is retry
     assert event.message == ("Order failed. Please try again." if retry else "Order failed.")
     assert table.session.processing_status == "failed"

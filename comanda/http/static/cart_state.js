@@ -24,6 +24,8 @@ const USUAL_MINOR_DIGITS = 2;
  *   timeout: say so, offer `connection.resolveNow()`.
  * @property {{attempt: number, limit: number, secondsLeft: number}|null} retry  The automatic retry that
  *   is about to come, counting down; `connection.cancelRetry()` stops it.
+ * @property {boolean} retryElsewhere  The last order failed, it was another member's, and their phone may
+ *   be about to try it again by itself.
  * @property {{order_id: string, status: "confirmed"|"failed", error: string|null, allow_retry: boolean,
  *   placed_by: string, tries: number, special_instructions: string}|null} lastOrder  How the last order
  *   ended; null after an edit.

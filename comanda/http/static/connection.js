@@ -8,6 +8,7 @@ import { randomId } from "./ids.js";
 import { createKept } from "./kept.js";
 import { createMenuReader } from "./menu_reader.js";
 import { createOrderWatch } from "./order_watch.js";
+import { createOthersRetry } from "./others_retry.js";
 import { createOutbox } from "./outbox.js";
 import { createOutcomes } from "./outcomes.js";
 import { createReconnector } from "./reconnector.js";
@@ -64,6 +65,8 @@ export function setupConnection(options) {
   const outbox = createOutbox({ clock, lost: commandLost });
   const outcomes = createOutcomes(store);
   const watch = createOrderWatch({ store, clock, isVisible, isConnected: () => link !== null, place });
+
+  const othersRetry = createOthersRetry({ store, clock });
 
   let seat = null;
   let reconnector = null;
@@ -159,6 +162,7 @@ export function setupConnection(options) {
     link = null;
     outbox.clear();
     watch.forget();
+    othersRetry.forget();
     store.forgetCommands();
     clock.clearTimeout(poll);
     poll = null;
@@ -232,6 +236,7 @@ export function setupConnection(options) {
   /** The store has followed the server. */
   function followed({ bySnapshot }) {
     watch.look();
+    othersRetry.follow();
     outcomes.look({ bySnapshot });
     remember();
   }

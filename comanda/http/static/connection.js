@@ -130,6 +130,7 @@ export function setupConnection(options) {
       const { session_pid, member_id, member_token, restaurant, table, settings } = answer;
       sit({ session_pid, member_id, member_token, restaurant, table, settings });
       store.set({ rememberedName: newName });
+      await loadCartSnapshot(); // on a connection that is open: there before a websocket is
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       store.set({ phase: "needs_name" });
@@ -187,11 +188,10 @@ export function setupConnection(options) {
 
   function joined(newLink, snapshot) {
     link = newLink;
-    const again = store.getState().seq !== null;
     takeSnapshot(snapshot);
     outbox.sendAgain(link);
     watch.connected();
-    if (again) menu.load(); // `menu_updated` may have been missed
+    menu.load(); // a `menu_updated` may have been missed
   }
 
   function told(from, message) {

@@ -129,7 +129,7 @@ async def test_the_sheet_is_the_pages_styles_in_their_order() -> None:
     ("name", "content_type"),
     [
         ("cart.js", "text/javascript; charset=utf-8"),
-        ("style.css", "text/css; charset=utf-8"),
+        ("menu.css", "text/css; charset=utf-8"),
         ("vendor/LICENSE-preact", "text/plain; charset=utf-8"),
     ],
 )

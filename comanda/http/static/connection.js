@@ -1,8 +1,9 @@
 // A member's connection to their table, for any front end: it sits down, keeps the store of `cart.js`
 // true over refreshes, sleep and tunnels, and sends what the member does. No DOM, no framework.
 
-import { ApiError, createApi } from "./api.js";
+import { createApi } from "./api.js";
 import { browserSurroundings } from "./browser.js";
+import { ApiError } from "./call.js";
 import { WORDS } from "./cart.js";
 import { randomId } from "./ids.js";
 import { createKept } from "./kept.js";

@@ -8,6 +8,8 @@ import pytest
 from .chromium import Browser
 from .conftest import RESTAURANT, SeatAt, Table
 from .phone import Phone, new_phone
+from .test_connection import LOST
+from .test_ordering import TIMED_OUT, WITH_THE_STAFF
 from .test_shared_cart import session_of
 
 MOST_BYTES = 60_000
@@ -85,6 +87,8 @@ async def test_every_state_can_be_read_and_touched(
     await ana.order("pos:reject")
     await ana.sees("Trying again by itself in")
     await looks_right(ana, f"failed-{size}")
+    await ben.sees("Ana Maria Quintanilla de la Vega's phone may try again")
+    await looks_right(ben, f"failed-of-other-{size}")
     await ana.tap("button", "Stop")
     await ana.fill("textbox", "Special instructions", "pos:accept")
     await ana.tap("button", "Retry Order")
@@ -103,6 +107,28 @@ async def test_every_state_can_be_read_and_touched(
         "Order Being Processed by Ana Maria Quintanilla de la Vega", enabled=False, colour="gray"
     )
     await looks_right(ben, f"locked-{size}")
+
+    await ana.sees(TIMED_OUT)
+    await looks_right(ana, f"timed-out-{size}")
+    await ben.sees("is being asked again")
+    await looks_right(ben, f"unknown-{size}")
+    for phone in (ana, ben):
+        await phone.sees(WITH_THE_STAFF)
+        phone.excuse("401|WebSocket connection|ERR_INTERNET_DISCONNECTED")
+    await ana.sees("The cart is empty")
+    await looks_right(ana, f"with-the-staff-{size}")
+    await ben.tap("button", "Close")
+    await ben.sees("An order is with the staff")
+    await looks_right(ben, f"menu-with-the-staff-{size}")
+    await ben.cut_network(offline=True)
+    await ben.sees(LOST)
+    await looks_right(ben, f"lost-{size}")
+    await ben.cut_network(offline=False)
+    await ben.sees_no(LOST)
+    await table.staff("POST", f"/api/sessions/{await session_of(ana)}/close")
+    for phone in (ana, ben):
+        await phone.sees("This table was closed")
+    await looks_right(ben, f"closed-{size}")
 
 
 async def test_an_order_can_be_placed_with_the_keyboard_alone(

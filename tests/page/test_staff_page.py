@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -12,7 +13,7 @@ import pytest
 import trio
 
 from comanda.client import CartStore, open_table
-from tests.cli.helpers import STAFF_TOKEN, Server, a_server
+from tests.cli.helpers import STAFF_TOKEN, TWO_HOUSES, Server, a_server
 from tests.http.server import HOUSE_TOKEN, MARGHERITA, serving
 from tests.signing import SECRET, signed
 
@@ -155,23 +156,6 @@ async def test_a_wrong_token_is_said_to_be_wrong_and_the_right_one_is_not_asked_
     await tablet.one("textbox", "Staff token")
     await tablet.check_quiet()
     await tablet.tab.close()
-
-
-TWO_HOUSES = """
-[[restaurants]]
-id = 1
-name = "Trattoria One"
-currency = "EUR"
-tables = [{ code = "one-1", label = "A1" }]
-sections = [{ name = "All", items = [{ id = 1, name = "Soup", price = 4.50 }] }]
-
-[[restaurants]]
-id = 2
-name = "Ramen Two"
-currency = "JPY"
-tables = [{ code = "two-1", label = "B1" }]
-sections = [{ name = "All", items = [{ id = 1, name = "Ramen", price = 900 }] }]
-"""
 
 
 async def test_the_houses_staff_choose_among_its_restaurants(
@@ -319,9 +303,9 @@ async def test_older_orders_are_a_page_away_and_what_waits_stays_in_sight(
             for _ in range(ORDERS_A_TABLE):
                 await guest.add_to_cart(MARGHERITA)
                 order_id = await guest.place_order("pos:accept,pos:delay=0")
-                await guest.wait_for(lambda store, ours=order_id: is_over(store, ours), 20)
+                await guest.wait_for(partial(is_over, order_id), 20)
 
-    def is_over(store: CartStore, order_id: str) -> bool:
+    def is_over(order_id: str, store: CartStore) -> bool:
         return store.last_order is not None and store.last_order.order_id == order_id
 
     async with trio.open_nursery() as nursery:

@@ -61,7 +61,7 @@ EVENT_FIELDS = {
     "cart_locked": "locked_by_member locked_by locked_by_name order_id message",
     "order_processing": "order_id stage attempt lock_ends_at message",
     "order_confirmed": "order_id message order",
-    "order_failed": "order_id error message allow_retry",
+    "order_failed": "order_id error message allow_retry special_instructions",
     "cart_unlocked": "order_id message",
     "member_joined": "member",
     "session_closed": "reason",

@@ -18,7 +18,7 @@ def prepared() -> ATable:
     table = ATable("Ana", "Ben")
     table.adds(MARGHERITA, 2)
     table.adds(LASSI, by="member_2")
-    table.places()
+    table.places(said="By the window")
     return table
 
 

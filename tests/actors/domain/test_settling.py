@@ -197,6 +197,7 @@ def test_a_refused_order_gives_its_lines_back_to_the_cart(
     assert not decision.changes.removed
     event = only(OrderFailed, decision.events)
     assert (event.seq, event.order_id, event.error) == (seq + 1, "ORD-7-42", error)
+    assert event.special_instructions == "By the window"
     assert event.allow_retry is retry
     assert event.message == ("Order failed. Please try again." if retry else "Order failed.")
     assert table.session.processing_status == "failed"

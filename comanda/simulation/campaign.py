@@ -10,7 +10,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from .evening import ProfileName, plan_evening
-from .world import Outcome, Shelf, open_shelf, play
+from .outcome import Outcome
+from .shelf import Shelf, open_shelf
+from .world import play
 
 TWICE_EVERY = 100
 """One seed in a hundred is played twice, and must be the same evening."""

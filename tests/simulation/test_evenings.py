@@ -4,7 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from comanda.simulation.evening import ORDERS_WANTED, PROFILES, Outage, ProfileName, plan_evening
-from comanda.simulation.world import Shelf, play
+from comanda.simulation.shelf import Shelf
+from comanda.simulation.world import play
 
 
 @pytest.mark.parametrize("profile", PROFILES)

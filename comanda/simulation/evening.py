@@ -25,7 +25,7 @@ PROFILES: tuple[ProfileName, ...] = (
 ORDERS_WANTED = 10
 """Each evening has at least so many orders, shared among its tables."""
 
-EVENING_SECONDS = 240.0
+EVENING_SECONDS = 80.0
 """Faults begin within this time; guests' scripts are about as long."""
 
 NAMES = ("Ana", "Ben", "Cleo", "Dev", "Eva", "Finn", "Gita", "Hugo", "Ida", "Jon", "Kai", "Lea")

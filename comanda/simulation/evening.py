@@ -189,6 +189,11 @@ def _guests(dice: random.Random, tables: int, *, rude: bool) -> tuple[Guest, ...
     return tuple(guests)
 
 
+def late_guest(number: int) -> Guest:
+    """Who comes when everybody has left and too little was ordered: no script, and a good phone."""
+    return Guest(f"Guest {number}", 0, 0.0, patient=True, delay_seconds=0.0, acts=())
+
+
 def _acts(dice: random.Random, *, leads: bool, impolite: bool) -> tuple[Act, ...]:
     """A script. Who came first to a table sees to it that something is ordered."""
     kinds: list[What] = ["remove", "order", "order", "resolve", "refresh", "clear", "double"]

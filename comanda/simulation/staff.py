@@ -32,10 +32,18 @@ class Staff:
     async def change_menu(self, change: MenuChange) -> None:
         """Wait for the moment, and change the item."""
         await trio.sleep(change.at)
+        self._logbook.met("menu changed")
+        await self._change_item(change)
+
+    async def restock(self) -> None:
+        """Everything can be had again."""
+        for item in range(len(DISHES)):
+            await self._change_item(MenuChange(0, item, available=True, price=None))
+
+    async def _change_item(self, change: MenuChange) -> None:
         path = f"/api/restaurants/{RESTAURANT_ID}/menu/{DISHES[change.item]}"
         given = {"available": change.available, "price": change.price}
         body = {name: value for name, value in given.items() if value is not None}
-        self._logbook.met("menu changed")
         await self._call("PATCH", path, MenuEntry, body)
 
     async def close_table(self, closing: Closing, guests: Sequence[Guest]) -> None:

@@ -193,7 +193,7 @@ class Guest:
             stays = await self._follow(acts)
             if stays:
                 self.finished.set()
-                await self._until(lambda: False)
+                await engine.over.wait()
             self._note("leaves the table" if engine.ended is None else f"is out: {engine.ended}")
             for device in self._devices:
                 self.evidence.left.add(device.who)

@@ -29,7 +29,7 @@ from .witness import Witness
 
 LIMITS = HouseLimits(
     idle_seconds=15.0,
-    sweeps=SweepLimits(locks_seconds=2.0),
+    sweeps=SweepLimits(locks_seconds=3.0, unsettled_seconds=10.0),
     reconciliation=ReconciliationLimits(voids_seconds=4.0),
 )
 """Sweeps a little rarer than the defaults, since what they do not find is most of an evening's work; and

@@ -49,6 +49,9 @@ SERVER = "http://comanda.simulated"
 PATIENCE_SECONDS = 100.0
 """So long a patient guest waits for a locked cart: longer than any lock."""
 
+SILENCE_SECONDS = ClientLimits().silence_seconds + ClientLimits().pong_timeout_seconds
+"""So long a phone needs to find out that a silent connection is dead: a wait on record."""
+
 SESSION_CLOSED = 4410
 """The close code after which the table has another session for those who come."""
 

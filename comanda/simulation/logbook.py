@@ -20,6 +20,8 @@ class Logbook:
     def __init__(self) -> None:
         self.trace: list[str] = []
         self.faults: Counter[str] = Counter()
+        self.waits_end_at = 0.0
+        """When the last wait that is on record ends (I15)."""
 
     def note(self, line: str) -> None:
         """A line of the trace, at this moment."""
@@ -34,6 +36,10 @@ class Logbook:
         self.faults[fault] += 1
         if line is not None:
             self.note(line)
+
+    def wait_on_record(self, seconds: float) -> None:
+        """From now on somebody waits for so long, and rightly."""
+        self.waits_end_at = max(self.waits_end_at, trio.current_time() + seconds)
 
     def _note_of(self, who: str, line: str) -> None:
         self.note(f"{who} {line}")

@@ -1,9 +1,9 @@
 """The houses of an evening, one after another: how each is put together, lives, dies and is followed."""
 
+from collections.abc import Awaitable, Callable
 from itertools import count
 
 import trio
-from sqlalchemy import Connection
 
 from comanda.actors.domain.messages import Told
 from comanda.actors.house import House, HouseLimits
@@ -17,12 +17,13 @@ from comanda.http.wire import frame
 
 from .cuts import CutPos, CutStore
 from .determinism import CountedIds, VirtualClock, dice_for
-from .evening import Crash, Plan
+from .evening import Crash, How, Plan
 from .gateway import Gateway
-from .guests import SERVER
+from .guests import SERVER, SILENCE_SECONDS
 from .lives import Houses, Life
 from .logbook import Logbook
 from .pos import TruthPos
+from .shelf import Shelf
 from .staff import STAFF_TOKEN
 from .storage_troubles import StorageTroubles
 from .witness import Witness
@@ -30,13 +31,22 @@ from .witness import Witness
 LIMITS = HouseLimits(
     idle_seconds=15.0,
     sweeps=SweepLimits(locks_seconds=3.0, unsettled_seconds=10.0),
-    reconciliation=ReconciliationLimits(voids_seconds=4.0),
+    reconciliation=ReconciliationLimits(staff_orders_seconds=10.0, voids_seconds=6.0),
 )
 """Sweeps a little rarer than the defaults, since what they do not find is most of an evening's work; and
 a session leaves memory sooner, so that within an evening some do."""
 
 PAUSE_SECONDS = 9.0
-"""From the next house's start until a paused one goes on; and again until that one ends."""
+"""From a house's stall until it goes on, under its successor; and again until that one ends."""
+
+GRACE_SECONDS = 4.0
+"""So long a house that is asked to end waits for orders on their way: the default of `drain_grace`."""
+
+STOP_SECONDS = 10.0
+"""So long its sessions then have to end: the default of `stop_deadline`."""
+
+LATE_SECONDS = 1.0
+"""A house that is asked to end may take so much longer than the two together."""
 
 START_AGAIN_SECONDS = 1.0
 """From a start that storage did not answer to, until the next."""
@@ -51,7 +61,7 @@ class Succession:
     def __init__(
         self,
         plan: Plan,
-        connection: Connection,
+        shelf: Shelf,
         ids: CountedIds,
         troubles: StorageTroubles,
         witness: Witness,
@@ -59,24 +69,42 @@ class Succession:
     ) -> None:
         self.houses = Houses[Gateway]()
         self._plan = plan
-        self._connection = connection
+        self._shelf = shelf
         self._ids = ids
         self._clock = VirtualClock()
         self._troubles = troubles
         self._witness = witness
         self._logbook = logbook
+        self._gateways: dict[Life, Gateway] = {}
         self._connections = count(1)
+        self._live: dict[How, Callable[[Life, TruthPos], Awaitable[None]]] = {
+            "killed": self._live_until_killed,
+            "power": self._live_until_killed,
+            "paused": self._stall,
+            "drained": self._live_until_drained,
+            "two": self._serve_beside_another,
+        }
+        self._fates: dict[How, Callable[[Life], None]] = {
+            "killed": Life.die,
+            "power": self._lose_power,
+            "paused": Life.die,
+            "drained": Life.be_asked_to_end,
+            "two": self._freeze,
+        }
         self._opened = count(1)
         self._deaths_ended = False
+        self.late: list[str] = []
+        """Houses that did not end in time when they were asked to."""
 
     async def live_and_die(self, pos: TruthPos, nursery: trio.Nursery) -> None:
         """One house after the other; the last one lives in `nursery` until that is cancelled."""
         for crash in self._plan.crashes:
             life = self._new_life(crash)
-            live = self._stall if crash.paused else self._live_until_killed
-            nursery.start_soon(live, life, pos)
-            await life.died.wait()
-            self._logbook.met("paused" if crash.paused else "killed")
+            nursery.start_soon(self._live[crash.how], life, pos)
+            await life.fate_came.wait()
+            self._logbook.met(crash.how)
+            if crash.how == "drained":
+                await life.died.wait()
             await trio.sleep(crash.restart_after_seconds)
         nursery.start_soon(self._open, self._new_life(None), pos)
 
@@ -90,13 +118,26 @@ class Succession:
             None if crash is None else crash.step,
             counts=lambda name: not self._deaths_ended and (not only_orders or "ORD-" in name),
             heard=self._logbook.notes_of(f"house {next(self._opened)}"),
+            fate=None if crash is None else self._fates[crash.how],
         )
+
+    def _lose_power(self, life: Life) -> None:
+        life.lose_power()
+        self._shelf.lose_power()
+        self._logbook.wait_on_record(SILENCE_SECONDS)
+
+    def _freeze(self, life: Life) -> None:
+        life.freeze()
+        there = self._gateways.get(life)
+        if there is not None:
+            there.freeze(frozen=True)
 
     async def _live_until_killed(self, life: Life, pos: TruthPos) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._open, life, pos)
             await life.died.wait()
             nursery.cancel_scope.cancel()
+            life.be_gone()
 
     async def _stall(self, life: Life, pos: TruthPos) -> None:
         """It is alive all the while, and goes on under its successor."""
@@ -107,6 +148,37 @@ class Succession:
             life.wake()
             await trio.sleep(PAUSE_SECONDS)
             nursery.cancel_scope.cancel()
+            life.be_gone()
+
+    async def _serve_beside_another(self, life: Life, pos: TruthPos) -> None:
+        """It freezes, goes on with its connections under its successor, and is killed at last."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._open, life, pos)
+            await life.fate_came.wait()
+            await trio.sleep(PAUSE_SECONDS)
+            life.thaw()
+            if life in self._gateways:
+                self._gateways[life].freeze(frozen=False)
+            await trio.sleep(PAUSE_SECONDS)
+            life.die()
+            nursery.cancel_scope.cancel()
+            life.be_gone()
+
+    async def _live_until_drained(self, life: Life, pos: TruthPos) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._open, life, pos)
+            await life.fate_came.wait()
+            asked_at = trio.current_time()
+            if life in self._gateways:
+                await self._gateways[life].front.drain(
+                    deadline_seconds=STOP_SECONDS, grace_seconds=GRACE_SECONDS
+                )
+            took = trio.current_time() - asked_at
+            if took > GRACE_SECONDS + STOP_SECONDS + LATE_SECONDS:
+                self.late.append(f"a house took {took:.1f} s to end, asked at {asked_at:.1f} s")
+            life.has_ended()
+            nursery.cancel_scope.cancel()
+            life.be_gone()
 
     async def _open(self, life: Life, pos: TruthPos) -> None:
         """Run a house for this life; one that cannot start is started again, as a process would be."""
@@ -122,18 +194,20 @@ class Succession:
             except StorageUnavailable:
                 return False
             gateway = Gateway(front, life, nursery, self._told, lambda: next(self._connections))
-            if not life.cut:
-                self._logbook.note("a house opens")
+            self._gateways[life] = gateway
+            if not (life.cut or life.fate_came.is_set()):
+                life.has_opened()
                 self.houses.open(gateway, life)
         return True
 
     def _front(self, life: Life, pos: TruthPos) -> Front:
         house = House(
             store=CutStore(
-                self._connection,
+                self._shelf.connection,
                 life,
                 self._witness,
                 compares=self._troubles.compares,
+                written=self._shelf.written,
                 trouble=self._troubles.of,
             ),
             pos=CutPos(pos, life),

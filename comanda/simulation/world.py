@@ -5,12 +5,11 @@ import logging
 import trio
 
 from comanda.actors.domain.inputs import OutcomeHeard
-from comanda.client import ClientLimits
 
 from .determinism import dice_for, run_by_seed
 from .evening import Cut, Plan, late_guest
 from .evening import Guest as Script
-from .guests import Guest
+from .guests import SILENCE_SECONDS, Guest
 from .ledger import Entry
 from .logbook import Logbook
 from .outcome import Outcome, judge
@@ -35,9 +34,6 @@ SETTLE_SECONDS = 200.0
 CONVERGE_SECONDS = 30.0
 """I15: from then on everybody sees the same within this time."""
 
-SILENCE_SECONDS = ClientLimits().silence_seconds + ClientLimits().pong_timeout_seconds
-"""So long a phone needs to find out that a silent connection is dead: a wait on record."""
-
 
 def play(shelf: Shelf, plan: Plan, *, keep_trace: bool = False) -> Outcome:
     """Play this evening to its end and judge it. The product's own logs are silent meanwhile."""
@@ -61,7 +57,7 @@ class _World:
         self._storage = StorageTroubles(plan, self._logbook)
         self._succession = Succession(
             plan,
-            shelf.connection,
+            shelf,
             PoisonedIds(plan.poison, self._logbook),
             self._storage,
             self._witness,
@@ -70,7 +66,6 @@ class _World:
         self._houses = self._succession.houses
         self._staff = Staff(self._houses, self._witness, self._logbook)
         self._faults_ended = False
-        self._silent_until = 0.0
         self._broken: dict[str, list[str]] = {}
         self._seconds = 0.0
         self._guests = [self._new_guest(script) for script in plan.guests]
@@ -124,6 +119,8 @@ class _World:
             began = sorted(self._houses.starts + self._storage.recovered)
             for evidence in self._witness.sessions.values():
                 evidence.starts = began
+            if self._succession.late:
+                self._broken["houses_end_in_time"] = self._succession.late
             self._seconds = trio.current_time()
             self._logbook.note("the end")
             nursery.cancel_scope.cancel()
@@ -192,7 +189,7 @@ class _World:
                 await self._staff.settle_what_waits(self._pos)
         if patience.cancelled_caught:
             self._stuck(f"something is still due {SETTLE_SECONDS:g} s after the last fault")
-        await trio.sleep_until(max(trio.current_time(), self._silent_until))
+        await trio.sleep_until(max(trio.current_time(), self._logbook.waits_end_at))
         there = [guest for guest in self._guests if guest.table is not None and not guest.has_left]
         with trio.move_on_after(CONVERGE_SECONDS) as patience:
             for guest in there:
@@ -237,7 +234,7 @@ class _World:
             network.cut()
         elif cut.kind == "silence":
             network.fall_silent()
-            self._silent_until = trio.current_time() + SILENCE_SECONDS
+            self._logbook.wait_on_record(SILENCE_SECONDS)
         else:
             network.reachable = False
             network.cut()

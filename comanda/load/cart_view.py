@@ -33,6 +33,9 @@ from .dialect import Asked, Seat, Snapshot, Told
 
 LAST_QTY = 99
 
+FIRST_SEQ = 1
+"""Of a new session, where the first member has just sat down."""
+
 
 class OrderTold(Struct):
     """An order as the table was told of it. `stage`: its last word, `confirmed` and `failed` among them."""
@@ -45,7 +48,7 @@ class OrderTold(Struct):
 
 
 class CartView:
-    """Fulfils `View`. `orders` are all that were told; `before`: some may have been told to nobody here."""
+    """Fulfils `View`. `orders` are all that were told; `unheard`: there may be more that nobody heard of."""
 
     def __init__(self, menu: Sequence[MenuEntry]) -> None:
         self.menu = menu
@@ -207,7 +210,7 @@ class CartView:
         cart: CartSnapshot = snapshot.body
         self.items = {item.public_id: item for item in cart.items}
         self.total = cart.total
-        self.unheard = self.unheard or bool(cart.seq and (self.orders or cart.last_order))
+        self.unheard = self.unheard or cart.seq > FIRST_SEQ
         self.pending = None
         if cart.pending_order is not None:
             order_id = cart.pending_order.order_id

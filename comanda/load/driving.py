@@ -133,6 +133,7 @@ class _Run:
                 await self._sit()
                 await self._measure()
                 await self._settle()
+                self._sum_up()
             finally:
                 for worker in self._workers:
                     worker.process.kill()
@@ -178,6 +179,8 @@ class _Run:
             self._fresh.add(report.tally)
         else:
             merge(self._figures.errors, report.tally.errors)
+            for name, counts in report.tally.latencies.items():  # of what was asked for before
+                merge(self._driving.total.latencies[name], counts)
         if report.ended:
             self._figures.wrongs += report.wrongs
             self._figures.unsettled += report.unquiet
@@ -292,11 +295,14 @@ class _Run:
         merge(figures.errors, total.errors)
         figures.driver_cores = (self._driver_cpu() - self._driver_before) / figures.seconds
         figures.driver_processes = len(self._workers)
-        for name in LATENCIES:
-            counts = total.latencies[name]
-            figures.raw_latencies[name] = latency_of(counts)
-            figures.latencies[name] = latency_of(counts, self._expected_micros())
         figures.server = self._cost()
+
+    def _sum_up(self) -> None:
+        """When all answers are there: an order may be settled long after its edits."""
+        for name in LATENCIES:
+            counts = self._driving.total.latencies[name]
+            self._figures.raw_latencies[name] = latency_of(counts)
+            self._figures.latencies[name] = latency_of(counts, self._expected_micros())
 
     def _expected_micros(self) -> int:
         """Of a closed loop: the time from one edit of a table to the next, on the average."""

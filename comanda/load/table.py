@@ -225,6 +225,7 @@ class Table:
             self.view.begin(snapshot)
             self._entries.clear()
             self._snapshots.clear()
+            self._acked = {seq: one for seq, one in self._acked.items() if seq > snapshot.seq}
             self.seq = snapshot.seq
             self._first = snapshot.seq + 1
         elif snapshot.seq == self.seq:

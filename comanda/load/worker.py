@@ -45,13 +45,13 @@ class Worker:
         self._dialect = dialect_of(job.plan)
         self._tally = Tally()
         self._chance = random.Random(f"{job.plan.seed}:{job.first}")
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._tables = [self._table(number) for number in job.tables]
         self._paces = [self._pace(table) for table in self._tables]
         self._seated = 0
         self._given_up = 0
         self._broken: Exception | None = None
         self._crashed = asyncio.Event()
-        self._tasks: set[asyncio.Task[Any]] = set()
         self._sitting = asyncio.Semaphore(SITTING_DOWN)
         self._measuring = False
         self._stopping = False
@@ -75,7 +75,10 @@ class Worker:
     def _pace(self, table: Table) -> "ClosedLoop | People":
         if self._plan.closed_loop:
             return ClosedLoop(table)
-        return People(table, self._plan, self._tally_now)
+        return People(table, self._plan, self._tally_now, self._let_live)
+
+    def _let_live(self, member: Member, people: People) -> None:
+        self._spawn(people.live(member))
 
     def _tally_now(self) -> Tally:
         return self._tally

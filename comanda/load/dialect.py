@@ -113,11 +113,12 @@ class Dialect(Protocol):
 
 
 class SeatRefused(Exception):
-    """The server does not let a member sit down. `retry_after` seconds, where it says to come again."""
+    """The server does not let a member sit down. `again`: it may later, after `retry_after` seconds."""
 
-    def __init__(self, code: str, retry_after: float | None = None) -> None:
+    def __init__(self, code: str, *, again: bool = False, retry_after: float = 0.0) -> None:
         super().__init__(code)
         self.code = code
+        self.again = again
         self.retry_after = retry_after
 
 

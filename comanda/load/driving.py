@@ -122,9 +122,13 @@ class _Run:
         self._server_before: Used | None = None
         self._moment_before: Used | None = None
         self._driver_before = 0.0
+        self._at_rest: Used | None = None
         self._measuring = False
 
     async def run(self) -> Driving:
+        if self._pid is None:
+            self._pid = listening_pid(self._plan.server)
+        self._at_rest = self._used()
         async with trio.open_nursery() as nursery:
             try:
                 for number in range(self._plan.processes):
@@ -255,8 +259,6 @@ class _Run:
 
     def _begin(self) -> None:
         self._measuring = True
-        if self._pid is None:
-            self._pid = listening_pid(self._plan.server)
         self._server_before = self._moment_before = self._used()
         self._driver_before = self._driver_cpu()
         self._began_at = self._fresh_since = trio.current_time()
@@ -315,10 +317,12 @@ class _Run:
         if used is None or before is None:
             return None
         cpu = used.cpu_seconds - before.cpu_seconds
-        deliveries = self._figures.deliveries
+        deliveries, connections = self._figures.deliveries, self._driving.connections
+        more = used.resident_bytes - self._at_rest.resident_bytes if self._at_rest else 0
         return Cost(
             cpu_seconds=cpu,
             cores=cpu / self._figures.seconds,
             delivery_micros=cpu / deliveries * 1e6 if deliveries else None,
             resident_bytes=used.resident_bytes,
+            connection_bytes=more / connections if connections else None,
         )

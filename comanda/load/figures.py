@@ -12,6 +12,14 @@ HIGHEST_MICROS = 3_600_000_000
 SIGNIFICANT_DIGITS = 3
 PERCENTILES = (50.0, 90.0, 99.0, 99.9)
 
+NAMES = {
+    "own_echo": "edit → own echo",
+    "last_member": "edit → last member",
+    "locked": "place → locked",
+    "outcome": "place → outcome",
+}
+"""The latencies, as people read them."""
+
 
 class Latency(Struct, frozen=True):
     """Percentiles in milliseconds. `histogram` is the HDR histogram's own encoding, values in µs."""
@@ -39,7 +47,11 @@ class Moment(Struct, frozen=True):
 
 
 class Cost(Struct, frozen=True):
-    """What the server's process took while it was measured; `delivery_micros` of CPU an event delivered."""
+    """What the server's process took while it was measured; `delivery_micros` of CPU an event delivered.
+
+    `connection_bytes`: how much more memory it held at the end than before the first member sat down, a
+    connection; the tables' own state is in it.
+    """
 
     cpu_seconds: float
     cores: float

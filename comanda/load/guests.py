@@ -32,6 +32,9 @@ from .plan import Plan
 PRESENCE = b'{"type":"presence"'
 """Comes often while a street sits down, and tells nothing that is checked."""
 
+COME_AGAIN = (429, 503)
+"""Statuses that say "not now"."""
+
 Kind = TypeVar("Kind")
 
 
@@ -157,5 +160,6 @@ def _decoded(answer: Answer, kind: type[Kind]) -> Kind:
         except msgspec.DecodeError:
             code = f"status {answer.status}"
         wait = answer.headers.get("retry-after", "")
-        raise SeatRefused(code, float(wait) if wait.isdigit() else None)
+        again = answer.status in COME_AGAIN
+        raise SeatRefused(code, again=again, retry_after=float(wait) if wait.isdigit() else 0.0)
     return msgspec.json.decode(answer.body, type=kind)

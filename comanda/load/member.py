@@ -88,18 +88,20 @@ class Member:
     async def sit_down(self) -> bool:
         """Take a seat and connect. False: the server would not, again and again."""
         for wait in (*BACKOFF_SECONDS, None):
+            retry_after = 0.0
             try:
                 self.seat = await self._dialect.seat(self.table.number, self.number)
                 break
             except SeatRefused as error:
                 self._tally().fail(f"join {error.code}")
+                if not error.again:
+                    return False
                 retry_after = error.retry_after
             except OSError as error:
                 self._tally().fail(f"join {type(error).__name__}")
-                retry_after = None
             if wait is None:
                 return False
-            await asyncio.sleep(min(max(wait, retry_after or 0), LONGEST_WAIT_SECONDS))
+            await asyncio.sleep(min(max(wait, retry_after), LONGEST_WAIT_SECONDS))
         assert self.seat is not None
         self.name = self.seat.member
         self.table.name(self, self.name)

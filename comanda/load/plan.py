@@ -14,12 +14,11 @@ class Plan(Struct, frozen=True, kw_only=True):
     `table_code` has `{n}` where a table's number, from 1 on, goes. `closed_loop`: one edit in flight a
     table, the next as soon as every member has heard of the last; then nobody orders, refreshes or drops.
     `request_ids`: members ask for an acknowledgement of each command. `dialect`: how the server is spoken
-    to, `module:name` of a callable that is given this plan. `ledger` says that the server's POS keeps
-    one, which will be held against what the members were told.
+    to, `module:name` of a callable that is given this plan.
     """
 
     server: str
-    tables: Annotated[int, Meta(ge=1, le=100_000)] = 500
+    tables: Annotated[int, Meta(ge=1, le=20_000)] = 500
     members: Annotated[int, Meta(ge=1, le=64)] = 4
     seconds: Annotated[float, Meta(gt=0, le=86_400)] = 60.0
     closed_loop: bool = False

@@ -99,7 +99,8 @@ def print_figures(console: Console, figures: Figures) -> None:
         console.print(f"errors: {_counted(figures.errors)}", style="yellow")
     if figures.unsettled:
         console.print(f"{figures.unsettled} tables were not quiet in time", style="yellow")
-    console.print(*_verdict(figures.wrongs), sep="\n")
+    for line in _verdict(figures.wrongs):
+        console.print(line, soft_wrap=True)
 
 
 def _facts(figures: Figures) -> Table:

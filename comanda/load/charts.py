@@ -7,7 +7,7 @@ from html import escape
 from msgspec import Struct
 
 WIDTH, HEIGHT = 720, 260
-LEFT, RIGHT, TOP, BOTTOM = 64, 16, 12, 40
+LEFT, RIGHT, TOP, BOTTOM = 64, 30, 12, 40
 """The plot's margins, in the units of the picture."""
 
 TICKS = 5

@@ -106,7 +106,10 @@ class Dialect(Protocol):
     async def last_look(
         self, table: int, seat: Seat, view: Any
     ) -> tuple[Snapshot | None, list[str]]:
-        """When all is quiet: the table as the server has it on record, and what else is wrong there."""
+        """When all is quiet: the table as the server has it on record, and what else is wrong there.
+
+        Raises as `seat` does.
+        """
 
     async def aclose(self) -> None:
         """Let go of what it holds open."""

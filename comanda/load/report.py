@@ -27,11 +27,14 @@ POINTS_DRAWN = 600
 def html_report(plan: Plan, figures: Figures) -> str:
     """The whole page."""
     style = resources.files("comanda.load").joinpath("report.css").read_text("utf-8")
-    pace = "a closed loop" if plan.closed_loop else f"{plan.edits_a_minute:g} edits a minute each"
+    pace = (
+        "a closed loop" if plan.closed_loop else f"{plan.edits_a_minute:g} edits a minute at each"
+    )
     title = f"{plan.tables} tables × {plan.members} members, {pace}"
+    where = escape(plan.server) or "a server of its own"
     parts = [
         f"<h1>Load: {escape(title)}</h1>",
-        f"<p>Comanda {__version__}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {escape(plan.server)}</p>",
+        f"<p>Comanda {__version__}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {where}</p>",
         _verdict(figures),
         _tiles(figures),
         "<h2>Latencies</h2>",

@@ -16,7 +16,7 @@ from typing import Any
 from msgspec import json
 
 from .closed_loop import ClosedLoop
-from .dialect import dialect_of
+from .dialect import Seat, SeatRefused, Snapshot, dialect_of
 from .member import Member
 from .people import People
 from .plan import Job
@@ -35,6 +35,9 @@ SITTING_DOWN = 64
 
 LAST_LOOKS = 16
 """At a time."""
+
+LAST_LOOK_PAUSES_SECONDS = (0.5, 1.0, 2.0, 4.0)
+"""Between tries, where a server says "not now"."""
 
 
 class Worker:
@@ -213,8 +216,12 @@ class Worker:
             seat = next((one.seat for one in table.members if one.seat is not None), None)
             if seat is None:
                 return
+            record = None
             async with turn:
-                record, wrongs = await self._dialect.last_look(table.number, seat, table.view)
+                try:
+                    record, wrongs = await self._last_look(table, seat)
+                except (SeatRefused, OSError) as error:
+                    wrongs = [f"the server does not say what it has on record: {error}"]
             for sentence in wrongs:
                 table.wrong(sentence)
             table.judge_the_end(record)
@@ -224,6 +231,16 @@ class Worker:
             report.wrongs += table.wrongs
             orders = getattr(table.view, "orders", {})
             report.orders += [OrderEnd(one.order_id, one.stage) for one in orders.values()]
+
+    async def _last_look(self, table: Table, seat: Seat) -> tuple[Snapshot | None, list[str]]:
+        for wait in LAST_LOOK_PAUSES_SECONDS:
+            try:
+                return await self._dialect.last_look(table.number, seat, table.view)
+            except SeatRefused as error:
+                if not error.again:
+                    raise
+                await asyncio.sleep(wait)
+        return await self._dialect.last_look(table.number, seat, table.view)
 
 
 async def main() -> None:

@@ -25,9 +25,6 @@ INTERRUPTED = 130
 CONNECTIONS_A_PROCESS = 5_000
 """One worker process more for as many members, unless --processes says else."""
 
-SETTLE_SECONDS = 30.0
-"""After the measuring, for the orders in flight and those who are away."""
-
 PEOPLES = "People's pace"
 
 
@@ -80,6 +77,12 @@ def load(
     ramp: Annotated[
         float, typer.Option(min=0, max=3600, help="Seconds over which all sit down.")
     ] = 10.0,
+    settle: Annotated[
+        float,
+        typer.Option(
+            min=0.1, max=600, help="Seconds after the measuring for orders in flight, at most."
+        ),
+    ] = 30.0,
     processes: Annotated[
         int | None,
         typer.Option(min=1, max=64, help="Worker processes.", show_default="by the members"),
@@ -132,7 +135,7 @@ def load(
         refreshes_a_minute=refreshes_per_minute,
         drops_a_minute=drops_per_minute,
         ramp_seconds=ramp,
-        settle_seconds=SETTLE_SECONDS + pos_delay,
+        settle_seconds=settle,
         processes=processes or 1 + tables * members // CONNECTIONS_A_PROCESS,
         seed=seed,
         request_ids=not closed_loop if acks is None else acks,

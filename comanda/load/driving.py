@@ -15,8 +15,9 @@ from .process_cost import Used, listening_pid, used_by
 from .tally import LATENCIES, Tally, merge
 from .words import MOST_LINE_BYTES, OrderEnd, Report, Say, decode_report
 
-SEATING_SECONDS = 120.0
-"""Beyond the ramp, for everybody to sit down; then it is measured with those who do."""
+SEATING_SECONDS = 60.0
+SEATING_SECONDS_A_MEMBER = 0.05
+"""Beyond the ramp, for everybody to sit down, each with a commit; then it is measured with those who do."""
 
 LOOK_SECONDS = 0.25
 """Between two looks at how far it is."""
@@ -70,7 +71,8 @@ async def drive(
     Raises:
         DriverFailed: a worker has ended by itself.
     """
-    return (await _Run(plan, server_pid, stop or trio.Event(), show).run()).figures
+    stop = trio.Event() if stop is None else stop
+    return (await _Run(plan, server_pid, stop, show).run()).figures
 
 
 async def drive_in_detail(
@@ -126,6 +128,16 @@ class _Run:
         self._measuring = False
 
     async def run(self) -> Driving:
+        failed: BaseException | None = None
+        try:
+            await self._run()
+        except* DriverFailed as group:
+            failed = group.exceptions[0]
+        if failed is not None:
+            raise failed
+        return self._driving
+
+    async def _run(self) -> None:
         if self._pid is None:
             self._pid = listening_pid(self._plan.server)
         self._at_rest = self._used()
@@ -145,7 +157,6 @@ class _Run:
                     for worker in self._workers:
                         await worker.process.wait()
             nursery.cancel_scope.cancel()
-        return self._driving
 
     async def _start(self, number: int) -> _Worker:
         process = await trio.lowlevel.open_process(
@@ -200,7 +211,9 @@ class _Run:
     # --- One after the other ------------------------------------------------------------------
 
     async def _sit(self) -> None:
-        with trio.move_on_after(self._plan.ramp_seconds + SEATING_SECONDS):
+        members = self._plan.tables * self._plan.members
+        limit = SEATING_SECONDS + SEATING_SECONDS_A_MEMBER * members
+        with trio.move_on_after(self._plan.ramp_seconds + limit):
             while not self._stop.is_set() and not self._all_are_seated():
                 await self._look()
         self._all_are_seated()

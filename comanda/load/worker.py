@@ -51,7 +51,7 @@ class Worker:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._tables = [self._table(number) for number in job.tables]
         self._paces = [self._pace(table) for table in self._tables]
-        self._seated = 0
+        self._full: list[ClosedLoop | People] = []
         self._given_up = 0
         self._broken: Exception | None = None
         self._crashed = asyncio.Event()
@@ -149,11 +149,11 @@ class Worker:
         for member, due in zip(table.members, [first, *later], strict=True):
             await asyncio.sleep(began + due - time.monotonic())
             async with self._sitting:
-                seated = await member.sit_down()
+                seated = not self._stopping and await member.sit_down()
             if not seated:
-                self._given_up += 1
+                self._given_up += not self._stopping
                 return
-        self._seated += 1
+        self._full.append(pace)
         if self._measuring and not self._stopping:
             pace.start()
 
@@ -164,9 +164,8 @@ class Worker:
         gc.set_threshold(50_000, 50, 100)
         self._tally = Tally(errors=self._tally.errors)
         self._measuring = True
-        for table, pace in zip(self._tables, self._paces, strict=True):
-            if all(member.seat is not None for member in table.members):
-                pace.start()
+        for pace in self._full:
+            pace.start()
 
     # --- Reports ------------------------------------------------------------------------------
 
@@ -179,7 +178,7 @@ class Worker:
 
     def _fill(self, report: Report) -> Report:
         report.tally, self._tally = self._tally, Tally()
-        report.seated, report.given_up = self._seated, self._given_up
+        report.seated, report.given_up = len(self._full), self._given_up
         report.connections = sum(table.seated for table in self._tables)
         report.settled = self._settled
         used = resource.getrusage(resource.RUSAGE_SELF)

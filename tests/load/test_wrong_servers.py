@@ -14,6 +14,7 @@ PATIENCE_SECONDS = 120
 EVENING = (
     *("load", "--tables", "6", "--seconds", "4", "--ramp", "0.2", "--pos-delay", "0.3"),
     *("--edits-per-minute", "300", "--orders-per-minute", "40"),
+    *("--settle", "5"),
     *("--refreshes-per-minute", "30", "--drops-per-minute", "15"),
 )
 """Short and busy: some hundred edits, a dozen orders."""

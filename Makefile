@@ -51,6 +51,7 @@ lock:
 vendor: $(READY)
 	$(BIN)/python tools/vendor.py comanda/http/static/vendor/packages.toml
 	$(BIN)/python tools/vendor.py tests/page/vendor/packages.toml
+	$(BIN)/python tools/vendor.py tests/http/vendor/packages.toml
 
 # The pictures of docs/evening.md, from a real server and a real browser; needs chromium, webp and
 # fonts-noto-color-emoji.

@@ -164,6 +164,6 @@ async def until(holds: Callable[[], bool], seconds: float) -> bool:
     """Look every few milliseconds. False: it did not hold in time."""
     with trio.move_on_after(seconds):
         while not holds():  # noqa: ASYNC110  # many things are waited for so
-            await trio.sleep(0.005)  # what is waited for is many things
+            await trio.sleep(0.005)
         return True
     return holds()

@@ -4,6 +4,8 @@ import random
 from dataclasses import dataclass
 from typing import Final
 
+from comanda.failpoints import PLACES
+
 LOCK_LIMIT_SECONDS: Final = 6.0
 """Short, so that orders in doubt get to the staff within a few cycles."""
 
@@ -48,20 +50,6 @@ DISTURBANCES: Final[dict[str, int]] = {
 
 SPECIAL_DISTURBANCES: Final = ("second-server",)
 """Only where they are asked for: the server itself refuses to be a second one on its database."""
-
-FAILPOINTS: Final = (
-    "t1.before",
-    "t1.after",
-    "t2.before",
-    "t2.after",
-    "call.before",
-    "call.after",
-    "t3.before",
-    "t3.after",
-    "commit.before",
-    "commit.after",
-)
-"""Where `COMANDA_FAILPOINTS` can make a server kill itself."""
 
 COMMON_FAILPOINT_MOST: Final = 40
 """Commits are many: one of the first so many is the last."""
@@ -159,7 +147,7 @@ class Plan:
 
 def draw_failpoint(rng: random.Random) -> str:
     """A value for `COMANDA_FAILPOINTS`: which step of a server is its last."""
-    name = rng.choice(FAILPOINTS)
+    name = rng.choice(PLACES)
     most = COMMON_FAILPOINT_MOST if name.startswith("commit.") else RARE_FAILPOINT_MOST
     return f"{name}=kill@{rng.randint(1, most)}"
 

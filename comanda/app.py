@@ -117,10 +117,7 @@ async def _stop_in_order(
 ) -> None:
     """No new sessions, then every session says good-bye, then the sockets go."""
     await shutdown.wait()
-    front.draining = True
-    await front.house.stop(
-        deadline_seconds=settings.stop_deadline, grace_seconds=settings.drain_grace
-    )
+    await front.drain(deadline_seconds=settings.stop_deadline, grace_seconds=settings.drain_grace)
     stop_http.set()
 
 

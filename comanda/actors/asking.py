@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 
 import trio
 
 from .domain.order import Accepted, NotSent, Order, Pending, PosOutcome, Rejected, Unknown
+from .domain.text import plain
 
 MAX_POS_TEXT_CHARACTERS = 500
 """What is kept of a POS's own words, and of an adapter's: whatever is longer is cut."""
@@ -28,26 +29,42 @@ async def ask_within(
 
 
 def sound(answer: PosOutcome | None) -> PosOutcome | None:
-    """A POS's answer as the house can use it: what is none is `Unknown`, times are aware, texts short."""
-    most = MAX_POS_TEXT_CHARACTERS
+    """A POS's answer as the house can use it: what is none is `Unknown`, texts are plain and short.
+
+    A time is one that storage can give back: what it cannot read would keep its session from ever
+    being loaded again.
+    """
     match answer:
         case None:
             return None
         case Unknown():
-            return Unknown(str(answer.why)[:most], bool(answer.key_reused))
+            return Unknown(_text(answer.why), bool(answer.key_reused))
         case NotSent():
             after = answer.retry_after_seconds
             usable = isinstance(after, int | float) and math.isfinite(after) and after >= 0
-            why = str(answer.why)[:most]
-            return NotSent(why, float(after) if after is not None and usable else None)
+            return NotSent(
+                _text(answer.why), float(after) if after is not None and usable else None
+            )
         case Accepted():
-            return Accepted(str(answer.reference)[:most])
+            return Accepted(_text(answer.reference))
         case Rejected():
-            message = str(answer.message)[:most]
-            return Rejected(str(answer.code)[:most], message, bool(answer.retryable))
+            return Rejected(_text(answer.code), _text(answer.message), bool(answer.retryable))
         case Pending():
-            at = answer.expected_by
-            at = at if isinstance(at, datetime) and at.tzinfo is not None else None
-            reference = None if answer.reference is None else str(answer.reference)[:most]
-            return Pending(reference, at)
+            reference = None if answer.reference is None else _text(answer.reference)
+            return Pending(reference, _in_utc(answer.expected_by))
     return Unknown("the POS answered what is no outcome")  # type: ignore[unreachable]
+
+
+def _text(said: object) -> str:
+    """Words that can be kept and told: half of a surrogate pair has no UTF-8, and becomes a `?`."""
+    return plain(str(said).encode(errors="replace").decode())[:MAX_POS_TEXT_CHARACTERS]
+
+
+def _in_utc(at: object) -> datetime | None:
+    """A moment in UTC; None where it has no offset, or is beyond the calendar there: it is a hint."""
+    if not isinstance(at, datetime) or at.utcoffset() is None:
+        return None
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        return None

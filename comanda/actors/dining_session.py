@@ -40,6 +40,7 @@ from .ports import (
     StorageUnavailable,
     Unit,
 )
+from .reconciliation import log_incident
 from .sayings import (
     Answer,
     Drain,
@@ -311,6 +312,8 @@ class DiningSession(Actor[Message]):
                 self._carrier.carry(outcome.start, self.context)
             if outcome.ask_now:
                 self._carrier.ask_now()
+            for incident in outcome.changes.incidents:
+                log_incident(incident.order_id, incident.kind)
             reply = outcome.reply
             if isinstance(message, LockEnded) and isinstance(reply, Order):
                 log.warning("the lock of order %s has ended: %s", reply.order_id, reply.state)

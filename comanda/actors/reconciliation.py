@@ -19,6 +19,7 @@ from comanda.runtime import Registry
 from .asking import ask_within, sound
 from .domain.incident import SENTENCES
 from .domain.inputs import OutcomeHeard
+from .domain.messages import IncidentKind
 from .domain.order import UNSETTLED, Accepted, Order, PosOutcome, Rejected
 from .ports import Clock, Pos, SessionKey, Standing, Store, VoidDue
 from .rounds import Rounds
@@ -57,11 +58,16 @@ class ReconciliationLimits:
     most: int = 200
 
 
+def log_incident(order_id: str, kind: IncidentKind) -> None:
+    """Tell the operator of an incident that is on record."""
+    log.error("incident, order %s: %s", order_id, SENTENCES[kind])
+
+
 async def weigh_late_answer(store: Store, clock: Clock, order_id: str, outcome: PosOutcome) -> None:
     """Hold an answer against an order that was settled before it came. Raises `StorageUnavailable`."""
     weighed = await store.weigh(order_id, outcome, clock.now())
     if weighed is not None and weighed.incident is not None:
-        log.error("incident, order %s: %s", order_id, SENTENCES[weighed.incident])
+        log_incident(order_id, weighed.incident)
 
 
 class Reconciliation:
@@ -162,12 +168,12 @@ class Reconciliation:
         promised = await self._ask_to_void(due.order)
         pause = None if promised else timedelta(seconds=self._void_pause(due.tries))
         opens = not promised and due.tries + 1 == self._limits.void_tries
-        if opens:
-            log.error("incident, order %s: %s", due.order.order_id, SENTENCES["void_unanswered"])
         await until_saved(
             lambda: self._store.void_tried(due, self._clock.now(), pause, opens_incident=opens),
             self._limits.repeat_seconds,
         )
+        if opens:
+            log_incident(due.order.order_id, "void_unanswered")
 
     async def _ask_to_void(self, order: Order) -> bool:
         with trio.move_on_after(self._call_timeout_seconds):

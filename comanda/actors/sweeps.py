@@ -12,7 +12,7 @@ from functools import partial
 
 import trio
 
-from comanda.runtime import Quarantined, Registry
+from comanda.runtime import Quarantined, Registry, TooManyActors
 
 from .domain.inputs import CloseSession, LockEnded
 from .ports import SessionKey
@@ -69,9 +69,10 @@ class Sweeps:
 
     async def _take_up_unsettled(self) -> None:
         """Activate every session with an order in flight; the activation does the rest."""
-        for key in (await self._store.unsettled_sessions())[: self._limits.most]:
-            if self._registry.live(key) is None:
-                self._reach(key, None)
+        unsettled = await self._store.unsettled_sessions()
+        left = [key for key in unsettled if self._registry.live(key) is None]
+        for key in left[: self._limits.most]:
+            self._reach(key, None)
 
     async def _end_locks(self) -> None:
         now = self._clock.now()
@@ -94,8 +95,8 @@ class Sweeps:
             return
         try:
             await self._registry.tell(key, message)
-        except Quarantined:
-            # A lock ends in time whoever rests: the staff must hear of the order.
+        except (Quarantined, TooManyActors):
+            # A lock ends in time whoever rests, and however full the house is: the staff must hear of it.
             if not isinstance(message, LockEnded):
                 raise
             await decide_unattended(self._around, key, message)

@@ -8,7 +8,7 @@ from .surroundings import Surroundings
 
 
 async def decide_unattended(around: Surroundings, key: SessionKey, said: Input) -> Changes:
-    """Decide upon `said` for a session whose actor is in quarantine; what has changed, durably.
+    """Decide upon `said` for a session that can have no actor now; what has changed, durably.
 
     Nobody is told, since nobody can be connected to it: who comes back finds it in the snapshot. It
     claims an epoch, as an activation does, so that never two decide upon the same state.

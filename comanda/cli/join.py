@@ -240,8 +240,8 @@ class _Guest:
         if store.cart_locked or store.in_doubt:
             await self._table.resolve_now()
             await self._outcome()
-        elif store.order_processing_status == "failed":
-            await self._table.place_order()
+        elif store.last_order is not None and store.order_processing_status == "failed":
+            await self._table.place_order(store.last_order.special_instructions)
             await self._outcome()
         else:
             self._screen.say("No order is on its way, and none has failed.", "yellow")

@@ -39,7 +39,8 @@ HELP = """\
   n LINE [NOTE]         put a note on a line; without NOTE take it off
   r LINE                remove a line; LINE is its number in the cart or a part of the name
   o [INSTRUCTIONS]      order what is in the cart
-  t                     try again: ask the kitchen now, or order once more after a failure
+  t                     try again: ask the kitchen now, or after a failure order once more,
+                        with the same instructions whoever gave them
   s   show the cart     m   menu     w   who is here     h   this help     q   leave"""
 
 _WORDS = {

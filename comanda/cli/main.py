@@ -4,7 +4,7 @@ import typer
 
 from comanda import __version__
 
-from . import demo, join, play, pos, serve, simulate, staff
+from . import demo, join, load, play, pos, serve, simulate, staff
 
 app = typer.Typer(
     name="comanda",
@@ -21,6 +21,7 @@ app.command("join")(join.join)
 app.command("play")(play.play)
 app.add_typer(pos.app)
 app.command("simulate")(simulate.simulate)
+app.command("load")(load.load)
 app.command("orders")(staff.orders)
 app.command("resolve")(staff.resolve)
 

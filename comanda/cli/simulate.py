@@ -12,7 +12,7 @@ from .failing import give_up
 if TYPE_CHECKING:
     from comanda.simulation.campaign import Tally
     from comanda.simulation.evening import Plan
-    from comanda.simulation.world import Outcome
+    from comanda.simulation.outcome import Outcome
 
 BROKEN = 1
 """The exit code when an evening has broken an invariant."""
@@ -128,7 +128,8 @@ def _play_many(
 
 
 def _play_one(plan: "Plan", trace: Path | None) -> None:
-    from comanda.simulation.world import open_shelf, play
+    from comanda.simulation.shelf import open_shelf
+    from comanda.simulation.world import play
 
     with open_shelf() as shelf:
         outcome = play(shelf, plan, keep_trace=True)
@@ -200,8 +201,8 @@ def _shrink(tally: "Tally") -> None:
     import msgspec
 
     from comanda.simulation.evening import plan_evening
+    from comanda.simulation.shelf import open_shelf
     from comanda.simulation.shrinking import shrink
-    from comanda.simulation.world import open_shelf
 
     with open_shelf() as shelf:
         for failure in tally.failures[:SHRUNK_FAILURES]:

@@ -27,7 +27,6 @@ from .failing import failures_in_words, first_of, give_up, reader_may_leave
 from .phone import clean
 
 DEFAULT_SERVER: Final = "http://127.0.0.1:8080"
-DEMO_RESTAURANT: Final = 7
 LISTED_DEFAULT: Final = 50
 LISTED_MOST: Final = 10_000
 PAGE_MOST: Final = 200
@@ -73,8 +72,13 @@ class Outcome(StrEnum):
 def orders(
     server: Server = DEFAULT_SERVER,
     restaurant: Annotated[
-        int, typer.Option(help="The restaurant's id in the menu file.", min=0)
-    ] = DEMO_RESTAURANT,
+        int | None,
+        typer.Option(
+            help="The restaurant's id in the menu file. Needed where the token opens several.",
+            min=0,
+            show_default="the one that the token opens",
+        ),
+    ] = None,
     state: Annotated[
         str,
         typer.Option(
@@ -181,11 +185,13 @@ def _resolved(order: StaffOrder, outcome: Outcome) -> str:
 
 async def _newest(
     staff: StaffClient,
-    restaurant_id: int,
+    restaurant_id: int | None,
     states: list[OrderStateName],
     limit: int,
     with_incidents: bool,
 ) -> StaffOrderList:
+    if restaurant_id is None:
+        restaurant_id = await _only_restaurant(staff)
     found: list[StaffOrder] = []
     cursor: str | None = None
     while True:
@@ -197,6 +203,15 @@ async def _newest(
         cursor = page.next
         if cursor is None or len(found) >= limit:
             return StaffOrderList(tuple(found), cursor)
+
+
+async def _only_restaurant(staff: StaffClient) -> int:
+    """The restaurant that the token opens; ends the command where that is not one."""
+    found = await staff.list_restaurants()
+    if len(found) != 1:
+        names = ", ".join(f"{one.id} ({clean(one.name)})" for one in found)
+        give_up(f"The token opens several restaurants; choose one with --restaurant: {names}")
+    return found[0].id
 
 
 def _ask(

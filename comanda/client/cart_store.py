@@ -310,7 +310,13 @@ class CartStore:
         self._drop_locked()
         self.clear_pending_order()
         self.last_order = LastOrder(
-            event.order_id, "confirmed", None, False, event.order.placed_by, 0
+            event.order_id,
+            "confirmed",
+            None,
+            False,
+            event.order.placed_by,
+            0,
+            event.order.special_instructions,
         )
 
     def _order_failed(self, event: OrderFailed) -> None:
@@ -322,7 +328,13 @@ class CartStore:
         self._move_all("pending")
         self.clear_pending_order()
         self.last_order = LastOrder(
-            event.order_id, "failed", event.error, event.allow_retry, placed_by, tries
+            event.order_id,
+            "failed",
+            event.error,
+            event.allow_retry,
+            placed_by,
+            tries,
+            event.special_instructions,
         )
 
     def _cart_unlocked(self, event: CartUnlocked) -> None:

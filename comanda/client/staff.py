@@ -1,4 +1,4 @@
-"""The staff's calls: close a table, read and settle orders, change the menu."""
+"""The staff's calls: see and close tables, their QR codes, read and settle orders, change the menu."""
 
 from collections.abc import Sequence
 from types import TracebackType
@@ -8,9 +8,13 @@ from urllib.parse import quote
 from comanda.actors.domain.messages import (
     MenuAnswer,
     OrderStateName,
+    QrCodeList,
     ResolveBody,
+    RestaurantInfo,
+    RestaurantList,
     StaffOrder,
     StaffOrderList,
+    StaffTableList,
 )
 
 from .api import Api
@@ -41,6 +45,22 @@ class StaffClient:
         trace: TracebackType | None,
     ) -> None:
         await self._api.aclose()
+
+    async def list_restaurants(self) -> tuple[RestaurantInfo, ...]:
+        """The restaurants that the token opens: one for its own staff, all for the house's."""
+        listed = await self._api.call("GET", "/api/restaurants", RestaurantList)
+        return listed.restaurants
+
+    async def list_tables(self, restaurant_id: int) -> StaffTableList:
+        """All tables of a restaurant, and who is at those that are open."""
+        path = f"/api/restaurants/{restaurant_id}/tables"
+        return await self._api.call("GET", path, StaffTableList)
+
+    async def fetch_qr_codes(self, restaurant_id: int, address: str | None = None) -> QrCodeList:
+        """The tables' QR codes for `address`, one of an answer's `addresses`; None: the likeliest."""
+        path = f"/api/restaurants/{restaurant_id}/qr-codes"
+        params = {} if address is None else {"address": address}
+        return await self._api.call("GET", path, QrCodeList, params=params)
 
     async def close_session(self, session_pid: str) -> None:
         """The party has left."""

@@ -53,6 +53,11 @@ class Front:
         self.joins = AddressBuckets(self.limits.joins_a_minute / 60, self.limits.join_burst)
         self.connections = AddressCounts(self.limits.connections)
 
+    async def drain(self, *, deadline_seconds: float, grace_seconds: float) -> None:
+        """Take no new sessions, and have every session say good-bye; as `House.stop`."""
+        self.draining = True
+        await self.house.stop(deadline_seconds=deadline_seconds, grace_seconds=grace_seconds)
+
     def origin_allowed(self, origin: str | None, scheme: str, host: str) -> bool:
         """Whether a websocket handshake with this Origin is let in; none at all is no browser's.
 

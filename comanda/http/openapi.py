@@ -35,7 +35,7 @@ def openapi_document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
             "title": "Comanda",
             "version": __version__,
             "description": "Shared carts and orders of a restaurant's tables. What happens at a table "
-            "goes over the websocket `/ws/sessions/{session_pid}`, which OpenAPI does not describe.",
+            "goes over the websocket `/ws/sessions/{session_pid}`, which /asyncapi.json describes.",
         },
         "paths": paths,
         "components": {
@@ -51,7 +51,7 @@ def openapi_document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
             },
         },
     }
-    described: dict[str, Any] = _decimals_as_numbers(document)
+    described: dict[str, Any] = decimals_as_numbers(document)
     return described
 
 
@@ -116,12 +116,12 @@ def _success(one: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
     return {"description": "Done"}
 
 
-def _decimals_as_numbers(node: Any) -> Any:
+def decimals_as_numbers(node: Any) -> Any:
     """Amounts are numbers on the wire; msgspec describes a Decimal as a string."""
     if isinstance(node, dict):
         if node.get("type") == "string" and node.get("format") == "decimal":
             return {"type": "number"}
-        return {key: _decimals_as_numbers(value) for key, value in node.items()}
+        return {key: decimals_as_numbers(value) for key, value in node.items()}
     if isinstance(node, list):
-        return [_decimals_as_numbers(value) for value in node]
+        return [decimals_as_numbers(value) for value in node]
     return node

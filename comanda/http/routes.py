@@ -21,6 +21,7 @@ from comanda.actors.domain.messages import (
 from comanda.actors.domain.text import one_line
 from comanda.logs import get_log
 
+from .asyncapi import asyncapi_document
 from .auth import MemberPass
 from .call import Call
 from .callbacks import outcome_heard
@@ -147,6 +148,16 @@ def _openapi_json() -> bytes:
     return msgspec.json.encode(openapi_document(ENDPOINTS))
 
 
+async def asyncapi(call: Call) -> Response:
+    """The websocket's contract."""
+    return Response(_asyncapi_json(), 200, content_type="application/json")
+
+
+@functools.cache
+def _asyncapi_json() -> bytes:
+    return msgspec.json.encode(asyncapi_document())
+
+
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         "GET",
@@ -227,5 +238,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("GET", "/metrics", "Metrics", metrics, content=METRICS_TYPE, limited=False),
     Endpoint(
         "GET", "/openapi.json", "This contract", openapi, content="application/json", limited=False
+    ),
+    Endpoint(
+        "GET",
+        "/asyncapi.json",
+        "The websocket's contract",
+        asyncapi,
+        content="application/json",
+        limited=False,
     ),
 )

@@ -2,6 +2,7 @@
 
 Modules import each other by relative paths, so the hash stands in the path before them:
 `/static/{tree}/cart.js`. Whatever changes, every address changes, and a browser may keep each for good.
+An HTML page loads its modules as one script and its styles as one sheet: `/static/{tree}/page/index.js`.
 """
 
 import functools
@@ -11,6 +12,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from .bundle import one_script
 
 STATIC: Final = Path(__file__).parent / "static"
 
@@ -24,8 +27,9 @@ TYPES: Final = {
 }
 """What is served, by suffix; a licence has none. Other files are for whoever builds on the page."""
 
-_IMPORT = re.compile(r"""\b(?:from|import)\s*["'](\.{1,2}/[^"']+)["']""")
-_ENTRY = re.compile(r"""<script type="module" src="/static/([^"]+)">""")
+_SCRIPT = re.compile(r'<script type="module" src="/static/([^"]+)">')
+_STYLES = re.compile(r'(?:[ ]*<link rel="stylesheet" href="/static/[^"]+" />\n)+')
+_STYLE = re.compile(r'href="/static/([^"]+)"')
 _COMMENT = re.compile(
     rb"^[ \t]*(?://[^\n]*|/\*\*(?:(?!\*/).)*\*/)[ \t]*$", re.MULTILINE | re.DOTALL
 )
@@ -62,39 +66,21 @@ def static_tree(folder: Path = STATIC) -> StaticTree:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.suffix in TYPES
     }
+    pages = {name: source.decode() for name, source in sources.items() if name.endswith(".html")}
     assets = {
         name: without_comments(source) if name.endswith(".js") else source
         for name, source in sources.items()
-        if not name.endswith(".html")
+        if name not in pages
     }
-    digests = "".join(f"{_digest(source)} {name}\n" for name, source in assets.items())
+    for name, page in pages.items():
+        assets |= _wholes(name, page, assets)
+    digests = "".join(f"{_digest(source)} {name}\n" for name, source in sorted(assets.items()))
     tree = _digest(digests.encode())[:16]
-    pages = {
-        name: _html(source.decode(), tree, assets).encode()
-        for name, source in sources.items()
-        if name not in assets
-    }
     return StaticTree(
         tree,
         {name: _file(name, source) for name, source in assets.items()},
-        {name: _file(name, source) for name, source in pages.items()},
+        {name: _file(name, _html(name, page, tree).encode()) for name, page in pages.items()},
     )
-
-
-def modules_of(entry: str, assets: dict[str, bytes]) -> list[str]:
-    """Every module that `entry` imports, directly or not, itself first.
-
-    Raises:
-        KeyError: one imports what is not there.
-    """
-    found = [entry]
-    for name in found:
-        base = Path(name).parent
-        for imported in _IMPORT.findall(assets[name].decode()):
-            path = _normal(base / imported)
-            if path not in found:
-                found.append(path)
-    return found
 
 
 def without_comments(source: bytes) -> bytes:
@@ -105,26 +91,28 @@ def without_comments(source: bytes) -> bytes:
     return _COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), source)
 
 
-def _html(source: str, tree: str, assets: dict[str, bytes]) -> str:
-    """The page with hashed addresses, its modules preloaded so that none waits for another."""
-    entries = _ENTRY.findall(source)
-    modules = [module for entry in entries for module in modules_of(entry, assets)]
-    preloads = "".join(
-        f'    <link rel="modulepreload" href="/static/{module}" />\n' for module in modules
-    )
-    return source.replace("  </head>", f"{preloads}  </head>").replace(
-        "/static/", f"/static/{tree}/"
-    )
+def _wholes(name: str, page: str, assets: dict[str, bytes]) -> dict[str, bytes]:
+    """What a page loads in the place of its modules and of its styles."""
+    modules = {one: source.decode() for one, source in assets.items() if one.endswith(".js")}
+    styles = [one for block in _STYLES.findall(page) for one in _STYLE.findall(block)]
+    wholes = {}
+    if entry := _SCRIPT.search(page):
+        wholes[_whole(name, "js")] = one_script(entry[1], modules).encode()
+    if styles:
+        wholes[_whole(name, "css")] = b"".join(assets[style] for style in styles)
+    return wholes
 
 
-def _normal(path: Path) -> str:
-    parts: list[str] = []
-    for part in path.parts:
-        if part == "..":
-            parts.pop()
-        else:
-            parts.append(part)
-    return "/".join(parts)
+def _html(name: str, page: str, tree: str) -> str:
+    """The page with the addresses of its one script and its one sheet, under the hash."""
+    style = f'    <link rel="stylesheet" href="/static/{_whole(name, "css")}" />\n'
+    script = f'<script type="module" src="/static/{_whole(name, "js")}">'
+    page = _SCRIPT.sub(script, _STYLES.sub(style, page))
+    return page.replace("/static/", f"/static/{tree}/")
+
+
+def _whole(name: str, kind: str) -> str:
+    return f"page/{name.removesuffix('.html')}.{kind}"
 
 
 def _file(name: str, body: bytes) -> StaticFile:

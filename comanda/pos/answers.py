@@ -13,6 +13,8 @@ from msgspec import UNSET, Struct, UnsetType
 
 from comanda.actors.domain.order import Accepted, NotSent, Pending, PosOutcome, Rejected, Unknown
 
+from .reasons import TOO_BUSY
+
 DEFAULT_RETRY_SECONDS = 2.0
 """When a POS is called again that said 429 and not until when."""
 
@@ -76,7 +78,7 @@ _voided: msgspec.json.Decoder[_Voided] = msgspec.json.Decoder(_Voided)
 def read_submit(answer: Answer, order_id: str, now: datetime) -> PosOutcome:
     """The outcome of a submit. `now` is what a Retry-After that is a date is read against."""
     if answer.status == 429:
-        return NotSent("The POS is too busy", retry_after_seconds(answer.retry_after, now))
+        return NotSent(TOO_BUSY, retry_after_seconds(answer.retry_after, now))
     if answer.status not in (200, 201, 202, 400, 409, 422):
         return Unknown(f"the POS answered {answer.status}")
     said = _decoded(_submitted, answer.body)

@@ -18,6 +18,7 @@ from comanda.actors.domain.order import NotSent, Order, PosOutcome, Unknown
 from comanda.logs import get_log
 
 from .answers import KEY_REUSED, Answer, read_look_up, read_submit, read_void
+from .reasons import TOO_MANY_ORDERS, UNREACHABLE
 
 log = get_log("comanda.pos")
 
@@ -97,7 +98,7 @@ class WebhookPos:
         with trio.move_on_after(TURN_SHARE * self._call_timeout_seconds) as turn:
             await turns.acquire()
         if turn.cancelled_caught:
-            return NotSent("The POS has too many calls at once", BUSY_RETRY_SECONDS)
+            return NotSent(TOO_MANY_ORDERS, BUSY_RETRY_SECONDS)
         try:
             with trio.move_on_at(started + ANSWER_SHARE * self._call_timeout_seconds):
                 return await self._ask(method, order.order_id, path, content)
@@ -116,7 +117,7 @@ class WebhookPos:
             async with self._client.stream(method, url, content=content, headers=headers) as answer:
                 return await _read(answer)
         except (httpx.ConnectError, httpx.ConnectTimeout):
-            return NotSent("The POS cannot be reached")
+            return NotSent(UNREACHABLE)
         except httpx.TimeoutException:
             return Unknown("the POS did not answer in time")
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:

@@ -10,7 +10,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from .evening import ProfileName, plan_evening
-from .world import Outcome, Shelf, open_shelf, play
+from .outcome import Outcome
+from .shelf import Shelf, open_shelf
+from .world import play
 
 TWICE_EVERY = 100
 """One seed in a hundred is played twice, and must be the same evening."""
@@ -140,11 +142,13 @@ def play_seeds(seeds: Iterable[int], profile: ProfileName, processes: int) -> It
 @contextmanager
 def _rare_collections() -> Iterator[None]:
     gc.collect()
+    gc.freeze()  # what is loaded by now stays: no collection need look at it
     gc.disable()
     try:
         yield
     finally:
         gc.enable()
+        gc.unfreeze()
 
 
 class _Worker:

@@ -36,6 +36,10 @@ MARKS: dict[str, str] = {
     "a page was loaded anew": r"refresh: done",
     "house killed": r"house \d+ dies",
     "house killed between lock and claim": r"\(ORD\S+ prepared\)\n.*house \d+ dies",
+    "house lost its power": r"house \d+ loses power",
+    "house drained": r"house \d+ has ended",
+    "house drained with a call on its way": r"submit \S+ has arrived\n.*is asked to end",
+    "two houses served together": r"house \d+ goes on",
     "house killed with a call on its way": r"submit \S+ has arrived\n.*house \d+ dies",
     "house killed after the answer": r"submit \S+ is answered\n.*house \d+ dies",
     "a stale house was fenced off": r"storage refuses: StaleEpoch",
@@ -51,6 +55,7 @@ MARKS: dict[str, str] = {
 
 _MARKS = {name: re.compile(pattern, re.MULTILINE) for name, pattern in MARKS.items()}
 _STATE = re.compile(r"(ORD-\d+-\d+) (prepared|sent|unknown|needs_staff|confirmed|rejected)")
+_LIFE = re.compile(r"(house \d+) (opens|dies|loses power|has ended|freezes)$")
 _LEDGER = re.compile(r"POS ledger: (\w+(?: body)?) (ORD-\S+)")
 _FAULT = re.compile(r"POS fault of (\S+): (.*)")
 
@@ -69,6 +74,7 @@ def cells_of(trace: Sequence[str]) -> dict[str, int]:
     states: dict[str, str] = {}
     faults: dict[str, str] = {}
     has: set[str] = set()
+    owner = ""
     alive = False
 
     def look(orders: Sequence[str]) -> None:
@@ -79,8 +85,11 @@ def cells_of(trace: Sequence[str]) -> dict[str, int]:
             ] += 1
 
     for line in trace:
-        if line.endswith((" dies", "a house opens")):
-            alive = line.endswith("a house opens")
+        if (life := _LIFE.search(line)) is not None:
+            if life[2] == "opens":
+                owner, alive = life[1], True
+            elif life[1] == owner:
+                alive = False
             look([one for one, state in states.items() if state not in ("confirmed", "rejected")])
         elif " after commit " in line:
             for order_id, state in _STATE.findall(line):

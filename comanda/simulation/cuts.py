@@ -38,16 +38,19 @@ class CutStore(InlineStore):
         witness: Witness,
         *,
         compares: Callable[[], bool],
+        written: Callable[[], None] = lambda: None,
         trouble: Callable[[Work], Trouble | None] = lambda work: None,
     ) -> None:
         """Args:
         compares: whether the session is loaded after this commit and compared with memory.
+        written: is called after each commit that storage took.
         trouble: how storage fails this time, if it does.
         """
         super().__init__(connection)
         self._life = life
         self._witness = witness
         self._compares = compares
+        self._written = written
         self._trouble = trouble
         self._found: dict[str, object] = {}
 
@@ -64,6 +67,7 @@ class CutStore(InlineStore):
         before = self._witness.position(unit)
         (outcome,) = settle(self._connection, [work])
         if isinstance(outcome, Value):
+            self._written()
             self._witness.wrote(unit, before, loads=self._compares())
         else:
             self._witness.refused(type(outcome.error).__name__)

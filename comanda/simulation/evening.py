@@ -25,7 +25,7 @@ PROFILES: tuple[ProfileName, ...] = (
 ORDERS_WANTED = 10
 """Each evening has at least so many orders, shared among its tables."""
 
-EVENING_SECONDS = 240.0
+EVENING_SECONDS = 80.0
 """Faults begin within this time; guests' scripts are about as long."""
 
 NAMES = ("Ana", "Ben", "Cleo", "Dev", "Eva", "Finn", "Gita", "Hugo", "Ida", "Jon", "Kai", "Lea")
@@ -64,15 +64,19 @@ class Guest(Struct, frozen=True):
     acts: tuple[Act, ...]
 
 
-class Crash(Struct, frozen=True):
-    """The house dies at its `step`-th step (of those with an order, if `of_orders`).
+How = Literal["killed", "paused", "power", "drained", "two"]
+"""How a house ends. `killed`: the process dies. `paused`: it stalls without connections, and goes on
+when another house owns the tables already. `power`: the machine dies, with what was not synced, and no peer
+hears of it. `drained`: it is asked to end. `two`: it stalls with its connections, and then two houses
+serve the same tables for a while."""
 
-    `paused`: it stalls, and goes on when another house owns the tables already.
-    """
+
+class Crash(Struct, frozen=True):
+    """A house ends so at its `step`-th step (of those with an order, if `of_orders`)."""
 
     step: int
     of_orders: bool
-    paused: bool
+    how: How
     restart_after_seconds: float
 
 
@@ -189,6 +193,11 @@ def _guests(dice: random.Random, tables: int, *, rude: bool) -> tuple[Guest, ...
     return tuple(guests)
 
 
+def late_guest(number: int) -> Guest:
+    """Who comes when everybody has left and too little was ordered: no script, and a good phone."""
+    return Guest(f"Guest {number}", 0, 0.0, patient=True, delay_seconds=0.0, acts=())
+
+
 def _acts(dice: random.Random, *, leads: bool, impolite: bool) -> tuple[Act, ...]:
     """A script. Who came first to a table sees to it that something is ordered."""
     kinds: list[What] = ["remove", "order", "order", "resolve", "refresh", "clear", "double"]
@@ -205,12 +214,15 @@ def _acts(dice: random.Random, *, leads: bool, impolite: bool) -> tuple[Act, ...
     )
 
 
+_HOWS: tuple[How, ...] = ("killed", "paused", "power", "drained", "two")
+
+
 def _crashes(dice: random.Random) -> tuple[Crash, ...]:
     return tuple(
         Crash(
             step=1 + int(dice.expovariate(1 / 25)),
             of_orders=dice.random() < 0.8,
-            paused=dice.random() < 0.25,
+            how=dice.choices(_HOWS, weights=(8, 3, 3, 3, 3))[0],
             restart_after_seconds=round(dice.uniform(0.2, 8), 1),
         )
         for _ in range(dice.randint(1, 4))

@@ -61,6 +61,7 @@ class Gateway:
         self.front = front
         self.life = life
         self.new_number = new_number
+        self._ends: dict[End, None] = {}
         self._nursery = nursery
         self._witnessed = witnessed
 
@@ -68,15 +69,22 @@ class Gateway:
         """Serve a websocket on this connection, in the house's own nursery."""
         self._nursery.start_soon(self._serve, end)
 
+    def freeze(self, *, frozen: bool) -> None:
+        """Have all connections stand still with their house, or go on with it."""
+        for end in tuple(self._ends):
+            end.freeze(frozen=frozen)
+
     async def _serve(self, end: End) -> None:
-        with self.life.at_death(end.reset):
+        self._ends[end] = None
+        with self.life.at_death(end.reset, without_power=end.fall_silent):
             try:
                 head = await _read_head(end)
                 if head is not None:
                     await _Websocket(self, end, head).run()
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                pass
+            except* (trio.BrokenResourceError, trio.ClosedResourceError):
+                pass  # the peer was gone, perhaps before its handshake was answered
             finally:
+                del self._ends[end]
                 await trio.aclose_forcefully(end)
 
     def tell_witness(self, pid: str, number: int, told: Told) -> None:

@@ -15,6 +15,7 @@ class _Pipe:
         self.broken = False
         self.ended = False
         self.silent = False
+        self.held = False
         self._delay = delay_seconds
         self._parts: deque[tuple[float, bytes]] = deque()
         self._bytes = 0
@@ -31,7 +32,8 @@ class _Pipe:
         self._bytes += len(taken)
         if not self.silent:
             self._parts.append((trio.current_time() + self._delay, taken))
-            self._arrival.unpark_all()
+            if len(self._parts) == 1:  # a reader waits for the first one to arrive already
+                self._arrival.unpark_all()
         return len(taken)
 
     async def wait_room(self) -> None:
@@ -39,16 +41,23 @@ class _Pipe:
             await self._room.park()
 
     async def take(self) -> bytes:
+        """What has arrived, waited for; b"" at the end. A checkpoint, and one step where it can be."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if self._parts and self._parts[0][0] <= trio.current_time():
+            await trio.lowlevel.cancel_shielded_checkpoint()
         while True:
             if self.broken:
                 raise trio.BrokenResourceError("simulated: the connection was reset")
             now = trio.current_time()
-            if self._parts and self._parts[0][0] <= now:
+            if self.held:
+                await self._arrival.park()
+            elif self._parts and self._parts[0][0] <= now:
                 return self._take_due(now)
-            if self._parts:
+            elif self._parts:
                 with trio.move_on_at(self._parts[0][0]):
                     await self._arrival.park()
             elif self.ended and not self.silent:
+                await trio.lowlevel.checkpoint()
                 return b""
             else:
                 await self._arrival.park()
@@ -61,6 +70,11 @@ class _Pipe:
         self._bytes -= len(data)
         self._room.unpark_all()
         return data
+
+    def hold(self, *, held: bool) -> None:
+        """Keep what is under way, or let it arrive again."""
+        self.held = held
+        self._arrival.unpark_all()
 
     def end(self) -> None:
         """Nothing more is put in: the reader sees the end after what is under way."""
@@ -108,8 +122,8 @@ class End(trio.abc.Stream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """All that has arrived, however much that is; b"" at the end."""
-        await trio.lowlevel.checkpoint()
         if self._closed:
+            await trio.lowlevel.checkpoint()
             raise trio.ClosedResourceError
         return await self._incoming.take()
 
@@ -118,7 +132,8 @@ class End(trio.abc.Stream):
         if not self._closed:
             self._closed = True
             self._outgoing.end()
-            self._incoming.reset()
+            if not self._incoming.silent:
+                self._incoming.reset()
         await trio.lowlevel.checkpoint()
 
     def reset(self) -> None:
@@ -130,6 +145,11 @@ class End(trio.abc.Stream):
         """Half-open: both sides believe that it lives, and nothing arrives any more."""
         self._outgoing.silent = True
         self._incoming.silent = True
+
+    def freeze(self, *, frozen: bool) -> None:
+        """Nothing arrives in either direction while it is frozen; then all of it does."""
+        self._outgoing.hold(held=frozen)
+        self._incoming.hold(held=frozen)
 
 
 def connection(delay_seconds: float) -> tuple[End, End]:

@@ -6,7 +6,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from .evening import Plan
-from .world import Outcome, Shelf, play
+from .outcome import Outcome
+from .shelf import Shelf
+from .world import play
 
 PLAYS_MOST = 300
 """So many evenings are tried at most: some two minutes."""

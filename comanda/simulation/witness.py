@@ -153,12 +153,12 @@ class Witness:
         self._note = note
 
     def watch(self, key: SessionKey) -> None:
-        """From now on this session is looked at."""
+        """From now on this dining session is checked."""
         self._keys.setdefault(key.pid, key)
         self.sessions.setdefault(key.pid, Evidence())
 
     def keys(self) -> tuple[SessionKey, ...]:
-        """The sessions that are looked at."""
+        """The dining sessions that are checked."""
         return tuple(self._keys.values())
 
     def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
@@ -173,7 +173,7 @@ class Witness:
         return Position(epoch, seq)
 
     def position(self, unit: Unit | None) -> Position | None:
-        """Where storage has the session of this unit, where it is one that is looked at."""
+        """Where storage has the session of this unit, where it is one that is checked."""
         if unit is None or unit.after.pid not in self._keys:
             return None
         return self.position_of(unit.after.pid)

@@ -4,7 +4,6 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, StaticPool, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from .limits import StoreLimits
 
@@ -48,12 +47,13 @@ def _connect_args(url: URL, limits: StoreLimits) -> dict[str, Any]:
 
 def _furnished(engine: Engine) -> Engine:
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _set_pragmas)
+        event.listen(engine, "connect", lambda connection, _: set_pragmas(connection))
         event.listen(engine, "begin", _begin)
     return engine
 
 
-def _set_pragmas(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+def set_pragmas(connection: DBAPIConnection) -> None:
+    """Give a new connection to SQLite the settings that this house relies on."""
     cursor = connection.cursor()
     for pragma in _PRAGMAS:
         cursor.execute(pragma)

@@ -24,10 +24,10 @@ from comanda.actors.domain.messages import (
 )
 from comanda.actors.domain.order import Accepted, Order, PosOutcome
 from comanda.actors.house import House, HouseLimits
-from comanda.actors.ports import Clock, SessionKey, Store, Unit
+from comanda.actors.ports import Clock, SessionKey, Store
 from comanda.actors.pos_task import PosTimes
 from comanda.actors.sayings import Answer, Seated
-from comanda.storage.inline import InlineStore, open_inline
+from comanda.storage.inline import open_inline
 from tests.actors.domain.helpers import CountedIds
 
 MARGHERITA, LASSI = 456, 457
@@ -260,25 +260,3 @@ async def sit_down(house: House, *names: str, code: str = "demo-1") -> list[Phon
     for phone in phones:
         await phone.sit()
     return phones
-
-
-class FaultyStore(InlineStore):
-    """The inline store, whose next commits fail as told: an exception before or after the write."""
-
-    before: list[Exception | None]
-    after: list[Exception | None]
-
-    async def commit(self, unit: Unit) -> None:
-        fault = self.before.pop(0) if self.before else None
-        if fault is not None:
-            raise fault
-        await super().commit(unit)
-        fault = self.after.pop(0) if self.after else None
-        if fault is not None:
-            raise fault
-
-
-def faulty(inline: InlineStore) -> FaultyStore:
-    store = FaultyStore(inline._connection)
-    store.before, store.after = [], []
-    return store

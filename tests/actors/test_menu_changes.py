@@ -12,13 +12,10 @@ from comanda.actors.domain.order import Rejected
 from comanda.actors.ports import (
     StorageUnavailable,
 )
-from comanda.storage.inline import open_inline
+from tests.actors.faults import FaultyStore, open_faulty_house
 from tests.actors.table import (
-    RESTAURANT,
-    FaultyStore,
     ScriptedPos,
     code_of,
-    faulty,
     open_house,
     say,
     sit_down,
@@ -46,21 +43,18 @@ async def test_a_changed_menu_reaches_every_open_table_and_the_lines_that_it_tou
 async def test_a_menu_change_in_a_failed_batch_reaches_the_table_with_the_next_one(
     autojump_clock: MockClock,
 ) -> None:
-    with open_inline() as inline:
-        await inline.install((RESTAURANT,), "menu")
-        store = faulty(inline)
-        async with open_house(store=store) as house:
-            (ana,) = await sit_down(house, "Ana")
-            await ana.add()
-            store.before = [StorageUnavailable("full")]
-            await house.change_menu_item(7, 456, available=None, price_minor=70000)
-            await trio.sleep(1)
-            assert not ana.all("menu_updated")
-            assert code_of(await ana.order()) == "total_mismatch"
-            assert ana.all("menu_updated")
-            assert str((await ana.snapshot()).total) == "700.00"
-            await ana.order()
-            await ana.sees("order_confirmed")
+    async with open_faulty_house() as (house, store):
+        (ana,) = await sit_down(house, "Ana")
+        await ana.add()
+        store.before = [StorageUnavailable("full")]
+        await house.change_menu_item(7, 456, available=None, price_minor=70000)
+        await trio.sleep(1)
+        assert not ana.all("menu_updated")
+        assert code_of(await ana.order()) == "total_mismatch"
+        assert ana.all("menu_updated")
+        assert str((await ana.snapshot()).total) == "700.00"
+        await ana.order()
+        await ana.sees("order_confirmed")
 
 
 async def test_a_menu_change_while_a_table_is_locked_reaches_its_lines_when_the_order_fails(
@@ -104,13 +98,9 @@ async def test_a_menu_change_of_unknown_outcome_is_read_again_from_storage(
             )
             raise StorageUnavailable("too slow")
 
-    with open_inline() as inline:
-        await inline.install((RESTAURANT,), "menu")
-        store = Doubtful(inline._connection)
-        store.before, store.after = [], []
-        async with open_house(store=store) as house:
-            (ana,) = await sit_down(house, "Ana")
-            with pytest.raises(StorageUnavailable):
-                await house.change_menu_item(7, 456, available=False, price_minor=None)
-            await ana.sees("menu_updated")
-            assert code_of(await ana.add()) == "item_unavailable"
+    async with open_faulty_house(kind=Doubtful) as (house, _):
+        (ana,) = await sit_down(house, "Ana")
+        with pytest.raises(StorageUnavailable):
+            await house.change_menu_item(7, 456, available=False, price_minor=None)
+        await ana.sees("menu_updated")
+        assert code_of(await ana.add()) == "item_unavailable"

@@ -6,30 +6,19 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from comanda.actors.domain.decide import decide
-from comanda.actors.domain.inputs import Context, Decision, Input, Refusal
-from comanda.actors.domain.messages import AddItem
-from comanda.actors.domain.session import Session
 from comanda.actors.house import House
-from comanda.actors.ports import StorageUnavailable, Unit
+from comanda.actors.ports import StorageUnavailable
 from comanda.runtime import Quarantined, RuntimeRefusal
-from comanda.storage.inline import InlineStore, open_inline
-from tests.actors.table import LASSI, RESTAURANT, Phone, ScriptedPos, hang, open_house, sit_down
+from tests.actors.faults import open_faulty_house, poison
+from tests.actors.table import LASSI, Phone, ScriptedPos, hang, open_house, sit_down
 
 LOCK_SECONDS = 60.0
 
 
 @pytest.fixture(autouse=True)
-def poison(monkeypatch: pytest.MonkeyPatch) -> None:
+def poisonous(monkeypatch: pytest.MonkeyPatch) -> None:
     """A note that no actor can decide upon."""
-
-    def poisoned(session: Session, said: Input, context: Context) -> Decision | Refusal:
-        command = getattr(said, "command", None)
-        if isinstance(command, AddItem) and command.note == "poison":
-            raise ZeroDivisionError
-        return decide(session, said, context)
-
-    monkeypatch.setattr("comanda.actors.dining_session.decide", poisoned)
+    poison(monkeypatch)
 
 
 async def quarantined_with_an_order(house: House) -> Phone:
@@ -80,22 +69,10 @@ async def test_the_lock_of_a_quarantined_session_ends_in_time_and_the_order_goes
 
 
 async def test_what_storage_does_not_take_is_tried_again(autojump_clock: MockClock) -> None:
-    class FullDisk(InlineStore):
-        full = 0
-
-        async def commit(self, unit: Unit) -> None:
-            if self.full:
-                self.full -= 1
-                raise StorageUnavailable("the disk is full")
-            await super().commit(unit)
-
-    with open_inline() as inline:
-        store = FullDisk(inline._connection)
-        await store.install((RESTAURANT,), "menu")
-        async with open_house(ScriptedPos(*[hang] * 20), store=store) as house:
-            start = trio.current_time()
-            await quarantined_with_an_order(house)
-            store.full = 3
-            await trio.sleep_until(start + LOCK_SECONDS + 5)
-            assert store.full == 0
-            assert await state_of(house) == "needs_staff"
+    async with open_faulty_house(ScriptedPos(*[hang] * 20)) as (house, store):
+        start = trio.current_time()
+        await quarantined_with_an_order(house)
+        store.before = [StorageUnavailable("full")] * 3
+        await trio.sleep_until(start + LOCK_SECONDS + 5)
+        assert store.before == []
+        assert await state_of(house) == "needs_staff"

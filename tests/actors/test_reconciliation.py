@@ -8,20 +8,21 @@ import trio
 from sqlalchemy import text
 from trio.testing import MockClock
 
+from comanda.actors.domain.incident import SENTENCES
 from comanda.actors.domain.inputs import OutcomeHeard, StaffResolved
 from comanda.actors.domain.messages import OrderConfirmed, Rejection, StaffOrder
 from comanda.actors.domain.order import Accepted, Order, Pending, PosOutcome, Rejected, Unknown
 from comanda.actors.house import House, HouseLimits
-from comanda.actors.ports import Standing, StorageUnavailable, Unit
+from comanda.actors.ports import Standing, StorageUnavailable
 from comanda.actors.reconciliation import ReconciliationLimits
 from comanda.storage.inline import InlineStore, open_inline
+from tests.actors.faults import open_faulty_house
 from tests.actors.table import (
     LASSI,
     RESTAURANT,
     Phone,
     ScriptedPos,
     accept,
-    faulty,
     hang,
     open_house,
     say,
@@ -163,23 +164,18 @@ async def test_a_callback_wakes_a_session_that_has_left_memory(autojump_clock: M
 async def test_a_callback_of_an_order_that_was_not_sent_yet_is_taken_and_has_no_effect(
     autojump_clock: MockClock,
 ) -> None:
-    with open_inline() as inline:
-        await inline.install((RESTAURANT,), "menu")
-        store = faulty(inline)
-        async with open_house(store=store) as house:
-            (ana,) = await sit_down(house, "Ana")
-            await ana.add()
-            store.before = [
-                None,
-                StorageUnavailable("full"),
-            ]  # the lock is saved, the sending is not
-            await ana.order()
-            await trio.sleep(0.1)
-            assert (await on_record(house)).state == "prepared"
-            assert await house.hear_pos(heard(REFUSED))
-            assert (await on_record(house)).state == "prepared"
-            await ana.sees("order_confirmed")
-            assert (await on_record(house)).incidents == ()
+    async with open_faulty_house() as (house, store):
+        (ana,) = await sit_down(house, "Ana")
+        await ana.add()
+        # The lock is saved, the sending is not.
+        store.before = [None, StorageUnavailable("full")]
+        await ana.order()
+        await trio.sleep(0.1)
+        assert (await on_record(house)).state == "prepared"
+        assert await house.hear_pos(heard(REFUSED))
+        assert (await on_record(house)).state == "prepared"
+        await ana.sees("order_confirmed")
+        assert (await on_record(house)).incidents == ()
 
 
 async def test_of_an_order_that_is_not_ours_nothing_is_heard(autojump_clock: MockClock) -> None:
@@ -187,31 +183,17 @@ async def test_of_an_order_that_is_not_ours_nothing_is_heard(autojump_clock: Moc
         assert not await house.hear_pos(OutcomeHeard("ORD-7-99", ACCEPTED, "callback evt_1"))
 
 
-class FullDisk(InlineStore):
-    """The inline store, which writes nothing while `full`."""
-
-    full = False
-
-    async def commit(self, unit: Unit) -> None:
-        if self.full:
-            raise StorageUnavailable("the disk is full")
-        await super().commit(unit)
-
-
 async def test_a_callback_that_is_not_saved_can_be_said_again(autojump_clock: MockClock) -> None:
-    with open_inline() as inline:
-        store = FullDisk(inline._connection)
-        await store.install((RESTAURANT,), "menu")
-        async with open_house(ScriptedPos(hang), store=store) as house:
-            ana = await ordered(house)
-            await trio.sleep(2)
-            store.full = True
-            with pytest.raises(StorageUnavailable):
-                await house.hear_pos(heard(ACCEPTED))
-            assert not ana.all("order_confirmed")
-            store.full = False
+    async with open_faulty_house(ScriptedPos(hang)) as (house, store):
+        ana = await ordered(house)
+        await trio.sleep(2)
+        store.full = True
+        with pytest.raises(StorageUnavailable):
             await house.hear_pos(heard(ACCEPTED))
-            assert len(ana.all("order_confirmed")) == 1
+        assert not ana.all("order_confirmed")
+        store.full = False
+        await house.hear_pos(heard(ACCEPTED))
+        assert len(ana.all("order_confirmed")) == 1
 
 
 # --- Contradictions -------------------------------------------------------------------------------
@@ -419,7 +401,7 @@ async def test_an_order_that_waits_for_the_staff_is_settled_when_the_pos_is_back
 
 
 async def test_a_reused_key_is_an_incident_and_nobody_calls_for_it_again(
-    autojump_clock: MockClock,
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def another(order: Order) -> PosOutcome | None:
         return ACCEPTED
@@ -436,6 +418,9 @@ async def test_a_reused_key_is_an_incident_and_nobody_calls_for_it_again(
             ["key_reused"],
         )
         assert [kind for kind, _, _ in pos.calls] == ["submit"]
+        assert [one.message for one in caplog.records if one.levelname == "ERROR"] == [
+            f"incident, order {ORDER}: {SENTENCES['key_reused']}"
+        ]
         assert not await house.store.confirmed_orders(ana.key.pid)
         settled = await house.resolve_order(word("confirmed"))
         assert isinstance(settled, StaffOrder)

@@ -102,6 +102,48 @@ async def test_a_session_that_could_not_be_taken_up_at_the_start_is_tried_again_
             assert len(await house.store.confirmed_orders(ana.key.pid)) == 1
 
 
+async def test_orders_that_were_taken_up_leave_the_next_look_to_the_others(
+    autojump_clock: MockClock,
+) -> None:
+    with open_inline() as inline:
+        await inline.install((RESTAURANT,), "menu")
+        async with open_house(ScriptedPos(hang, hang), store=inline) as house:
+            (ana,) = await sit_down(house, "Ana")
+            (ben,) = await sit_down(house, "Ben", code="demo-2")
+            for phone in (ana, ben):
+                await phone.add()
+                await phone.order()
+                await phone.sees("order_processing")
+        limits = HouseLimits(sweeps=SweepLimits(most=1))
+        async with open_house(ScriptedPos(*[hang] * 20), store=inline, limits=limits) as house:
+            await trio.sleep(2 * limits.sweeps.unsettled_seconds)
+            assert house.registry.live(ana.key) is not None
+            assert house.registry.live(ben.key) is not None
+
+
+async def test_a_house_that_is_full_ends_the_locks_of_those_whom_it_cannot_load(
+    autojump_clock: MockClock,
+) -> None:
+    class Forgetful(InlineStore):
+        async def unsettled_sessions(self) -> tuple[SessionKey, ...]:
+            return ()
+
+    with open_inline() as inline:
+        await inline.install((RESTAURANT,), "menu")
+        async with open_house(ScriptedPos(hang), store=inline) as house:
+            (ana,) = await sit_down(house, "Ana")
+            await ana.add()
+            await ana.order()
+            await ana.sees("order_processing")
+        full = HouseLimits(max_live=1)
+        async with open_house(store=Forgetful(inline._connection), limits=full) as house:
+            (ben,) = await sit_down(house, "Ben", code="demo-2")
+            await trio.sleep(full.lock_limit_seconds + 1)
+            assert house.registry.live(ben.key) is not None
+            (order,) = await inline.waiting_for_staff(10)
+            assert order.session_pid == ana.key.pid
+
+
 async def test_a_table_that_cannot_come_up_delays_no_other_tables_lock_end(
     autojump_clock: MockClock,
 ) -> None:

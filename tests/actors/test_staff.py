@@ -11,11 +11,10 @@ from comanda.actors.domain.messages import OrderConfirmed, OrderFailed, OrderRec
 from comanda.actors.domain.order import Accepted
 from comanda.actors.domain.settling import REJECTED_BY_STAFF
 from comanda.actors.house import House, HouseLimits
-from comanda.actors.ports import StorageUnavailable, Unit
-from comanda.storage.inline import InlineStore, open_inline
+from comanda.actors.ports import StorageUnavailable
+from tests.actors.faults import open_faulty_house
 from tests.actors.table import (
     LASSI,
-    RESTAURANT,
     Phone,
     ScriptedPos,
     accept,
@@ -168,31 +167,17 @@ async def test_the_answer_of_a_call_that_was_under_way_does_not_undo_the_decisio
         assert listed.state == "rejected"
 
 
-class FullDisk(InlineStore):
-    """The inline store, which writes nothing while `full`."""
-
-    full = False
-
-    async def commit(self, unit: Unit) -> None:
-        if self.full:
-            raise StorageUnavailable("the disk is full")
-        await super().commit(unit)
-
-
 async def test_a_decision_that_is_not_saved_is_told_to_nobody_and_can_be_made_again(
     autojump_clock: MockClock,
 ) -> None:
-    with open_inline() as inline:
-        store = FullDisk(inline._connection)
-        await store.install((RESTAURANT,), "menu")
-        async with open_house(ScriptedPos(*NO_ANSWER), store=store) as house:
-            (ana,) = await left_to_the_staff(house)
-            await trio.sleep(20)
-            store.full = True
-            with pytest.raises(StorageUnavailable):
-                await house.resolve_order(decides())
-            assert not ana.all("order_confirmed")
-            assert (await ana.snapshot()).orders_in_doubt
-            store.full = False
-            assert isinstance(await house.resolve_order(decides()), OrderRecord)
-            await ana.sees("order_confirmed")
+    async with open_faulty_house(ScriptedPos(*NO_ANSWER)) as (house, store):
+        (ana,) = await left_to_the_staff(house)
+        await trio.sleep(20)
+        store.full = True
+        with pytest.raises(StorageUnavailable):
+            await house.resolve_order(decides())
+        assert not ana.all("order_confirmed")
+        assert (await ana.snapshot()).orders_in_doubt
+        store.full = False
+        assert isinstance(await house.resolve_order(decides()), OrderRecord)
+        await ana.sees("order_confirmed")

@@ -4,15 +4,11 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from comanda.actors.domain.decide import decide
-from comanda.actors.domain.inputs import Context, Decision, Input, Refusal
 from comanda.actors.domain.messages import (
     Ack,
-    AddItem,
     Presence,
     ResolveNow,
 )
-from comanda.actors.domain.session import Session
 from comanda.actors.ports import (
     CommitUnknown,
     StorageUnavailable,
@@ -20,13 +16,13 @@ from comanda.actors.ports import (
 from comanda.actors.sayings import Answer
 from comanda.runtime import ActorStopped
 from comanda.storage.inline import open_inline
+from tests.actors.faults import open_faulty_house, poison
 from tests.actors.table import (
     RESTAURANT,
     Phone,
     ScriptedPos,
     accept,
     code_of,
-    faulty,
     hang,
     open_house,
     sit_down,
@@ -36,65 +32,56 @@ from tests.actors.table import (
 async def test_nothing_is_told_and_nothing_changes_when_storage_takes_nothing(
     autojump_clock: MockClock,
 ) -> None:
-    with open_inline() as inline:
-        await inline.install((RESTAURANT,), "menu")
-        store = faulty(inline)
-        async with open_house(store=store) as house:
-            ana, ben = await sit_down(house, "Ana", "Ben")
-            before = await ana.snapshot()
-            told = len(ben.told)
-            store.before = [StorageUnavailable("full")]
-            assert code_of(await ana.add(request_id="r1")) == "storage_unavailable"
-            assert await ana.snapshot() == before
-            assert len(ben.told) == told
-            assert await ana.add(request_id="r1") == (Ack("r1", before.seq + 1),)
+    async with open_faulty_house() as (house, store):
+        ana, ben = await sit_down(house, "Ana", "Ben")
+        before = await ana.snapshot()
+        told = len(ben.told)
+        store.before = [StorageUnavailable("full")]
+        assert code_of(await ana.add(request_id="r1")) == "storage_unavailable"
+        assert await ana.snapshot() == before
+        assert len(ben.told) == told
+        assert await ana.add(request_id="r1") == (Ack("r1", before.seq + 1),)
 
 
 async def test_what_is_durable_is_acknowledged_again_though_what_came_with_it_was_not_saved(
     autojump_clock: MockClock,
 ) -> None:
-    with open_inline() as inline:
-        await inline.install((RESTAURANT,), "menu")
-        store = faulty(inline)
-        async with open_house(store=store) as house:
-            ana, ben = await sit_down(house, "Ana", "Ben")
-            acked = await ana.add(request_id="r1")
-            answers: dict[str, Answer] = {}
+    async with open_faulty_house() as (house, store):
+        ana, ben = await sit_down(house, "Ana", "Ben")
+        acked = await ana.add(request_id="r1")
+        answers: dict[str, Answer] = {}
 
-            async def add(phone: Phone, request_id: str) -> None:
-                answers[request_id] = await phone.add(request_id=request_id)
+        async def add(phone: Phone, request_id: str) -> None:
+            answers[request_id] = await phone.add(request_id=request_id)
 
-            store.before = [StorageUnavailable("full")]
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(add, ana, "r1")
-                nursery.start_soon(add, ben, "r2")
-            assert store.before == []
-            assert answers["r1"] == acked
-            assert code_of(answers["r2"]) == "storage_unavailable"
-            assert len((await ana.snapshot()).items) == 1
+        store.before = [StorageUnavailable("full")]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(add, ana, "r1")
+            nursery.start_soon(add, ben, "r2")
+        assert store.before == []
+        assert answers["r1"] == acked
+        assert code_of(answers["r2"]) == "storage_unavailable"
+        assert len((await ana.snapshot()).items) == 1
 
 
 async def test_after_a_commit_of_unknown_outcome_the_table_is_restored_to_what_is_durable(
     autojump_clock: MockClock,
 ) -> None:
-    with open_inline() as inline:
-        await inline.install((RESTAURANT,), "menu")
-        store = faulty(inline)
-        async with open_house(store=store) as house:
-            ana, ben = await sit_down(house, "Ana", "Ben")
-            store.after = [CommitUnknown("lost")]
-            with pytest.raises(Exception, match=r".") as lost:
-                await ana.add(request_id="r1")
-            assert type(lost.value).__name__ in {"ActorCrashed", "Outage"}
-            for phone in (ana, ben):
-                await phone.hung_up()
-                assert phone.closed is not None
-                assert phone.closed[0] == 1011
-            assert not ben.all("cart_updated")
-            await trio.sleep(5)
-            # It was durable after all: the same request id finds it, and nothing is added twice.
-            assert isinstance((await ana.add(request_id="r1"))[0], Ack)
-            assert len((await ana.snapshot()).items) == 1
+    async with open_faulty_house() as (house, store):
+        ana, ben = await sit_down(house, "Ana", "Ben")
+        store.after = [CommitUnknown("lost")]
+        with pytest.raises(Exception, match=r".") as lost:
+            await ana.add(request_id="r1")
+        assert type(lost.value).__name__ in {"ActorCrashed", "Outage"}
+        for phone in (ana, ben):
+            await phone.hung_up()
+            assert phone.closed is not None
+            assert phone.closed[0] == 1011
+        assert not ben.all("cart_updated")
+        await trio.sleep(5)
+        # It was durable after all: the same request id finds it, and nothing is added twice.
+        assert isinstance((await ana.add(request_id="r1"))[0], Ack)
+        assert len((await ana.snapshot()).items) == 1
 
 
 async def test_a_second_activation_fences_the_first(autojump_clock: MockClock) -> None:
@@ -117,51 +104,38 @@ async def test_a_second_activation_fences_the_first(autojump_clock: MockClock) -
 async def test_who_left_during_a_failed_batch_is_told_and_who_came_is_seated(
     autojump_clock: MockClock,
 ) -> None:
-    with open_inline() as inline:
-        await inline.install((RESTAURANT,), "menu")
-        store = faulty(inline)
-        async with open_house(store=store) as house:
-            ana, ben = await sit_down(house, "Ana", "Ben")
-            store.before = [StorageUnavailable("full")]
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(ana.add)
-                ben.seat.leave()
-                nursery.start_soon(ana.sit)
-            presence = ana.all("presence")[-1]
-            assert isinstance(presence, Presence)
-            assert {one.name: one.online for one in presence.members} == {
-                "Ana": True,
-                "Ben": False,
-            }
+    async with open_faulty_house() as (house, store):
+        ana, ben = await sit_down(house, "Ana", "Ben")
+        store.before = [StorageUnavailable("full")]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ana.add)
+            ben.seat.leave()
+            nursery.start_soon(ana.sit)
+        presence = ana.all("presence")[-1]
+        assert isinstance(presence, Presence)
+        assert {one.name: one.online for one in presence.members} == {
+            "Ana": True,
+            "Ben": False,
+        }
 
 
 async def test_resolve_now_that_was_not_saved_may_be_tried_again_at_once(
     autojump_clock: MockClock,
 ) -> None:
-    with open_inline() as inline:
-        await inline.install((RESTAURANT,), "menu")
-        store = faulty(inline)
-        async with open_house(ScriptedPos(hang, accept(0)), store=store) as house:
-            (ana,) = await sit_down(house, "Ana")
-            await ana.add()
-            await ana.order()
-            await ana.sees("order_processing", at_least=2)
-            store.before = [StorageUnavailable("full")]
-            assert code_of(await ana.ask(ResolveNow("n1"))) == "storage_unavailable"
-            assert isinstance((await ana.ask(ResolveNow("n1")))[0], Ack)
+    async with open_faulty_house(ScriptedPos(hang, accept(0))) as (house, store):
+        (ana,) = await sit_down(house, "Ana")
+        await ana.add()
+        await ana.order()
+        await ana.sees("order_processing", at_least=2)
+        store.before = [StorageUnavailable("full")]
+        assert code_of(await ana.ask(ResolveNow("n1"))) == "storage_unavailable"
+        assert isinstance((await ana.ask(ResolveNow("n1")))[0], Ack)
 
 
 async def test_a_poison_message_is_refused_its_table_is_restored_and_the_neighbours_never_notice(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-
-    def poisoned(session: Session, said: Input, context: Context) -> Decision | Refusal:
-        command = getattr(said, "command", None)
-        if isinstance(command, AddItem) and command.note == "poison":
-            raise ZeroDivisionError
-        return decide(session, said, context)
-
-    monkeypatch.setattr("comanda.actors.dining_session.decide", poisoned)
+    poison(monkeypatch)
     async with open_house() as house:
         ana, ben = await sit_down(house, "Ana", "Ben")
         (cem,) = await sit_down(house, "Cem", code="demo-2")

@@ -18,6 +18,23 @@ STAFF_TOKEN = "the-staff"
 PATIENCE_SECONDS = 45
 """Far above what anything here takes; only a fault makes it pass."""
 
+TWO_HOUSES = """
+[[restaurants]]
+id = 1
+name = "Trattoria One"
+currency = "EUR"
+tables = [{ code = "one-1", label = "A1" }]
+sections = [{ name = "All", items = [{ id = 1, name = "Soup", price = 4.50 }] }]
+
+[[restaurants]]
+id = 2
+name = "Ramen Two"
+currency = "JPY"
+tables = [{ code = "two-1", label = "B1" }]
+sections = [{ name = "All", items = [{ id = 1, name = "Ramen", price = 900 }] }]
+"""
+"""A menu file of a house with two restaurants."""
+
 
 def clean_environment(**more: str) -> dict[str, str]:
     """This process's, without settings of ours and with a terminal's size of its own."""

@@ -82,6 +82,19 @@ def test_an_order_that_fails_is_retried_and_a_script_waits_for_the_end_of_it(
     assert "[Retry Order]" in said
 
 
+def test_whoever_tries_a_failed_order_again_sends_its_instructions(server: Server) -> None:
+    wishes = "pos:reject, by the window"
+    join(server, "demo-6", "Ana", f"a 456\no {wishes}\n")
+    said = join(server, "demo-6", "Ben", "t\n").stdout
+    assert "You have ordered: " in said
+    headers = {"Authorization": f"Bearer {STAFF_TOKEN}"}
+    path = f"{server.url}/api/restaurants/7/orders"
+    listed = httpx.get(path, headers=headers, trust_env=False).json()["orders"]
+    at_the_table = [one for one in listed if one["table"] == "T6"]
+    assert at_the_table[0]["placed_by_name"] == "Ben"
+    assert {one["special_instructions"] for one in at_the_table} == {wishes}
+
+
 def test_wrong_input_is_answered_by_a_sentence_and_the_script_goes_on(server: Server) -> None:
     typed = "z\na\na 999\na unicorn\na mar\na 456 0\na 456\nr 7\nc 1\nc 1 many\no\n"
     done = join(server, "demo-3", "Ana", typed.replace("o\n", "t\n"))

@@ -11,7 +11,7 @@ import pytest
 from comanda.cli.staff import NO_REASON
 from tests.signing import SECRET, signed
 
-from .helpers import STAFF_TOKEN, Server, a_server, on_a_terminal, run
+from .helpers import STAFF_TOKEN, TWO_HOUSES, Server, a_server, on_a_terminal, run
 
 TOKEN = {"COMANDA_STAFF_TOKEN": STAFF_TOKEN}
 LINE = (
@@ -134,6 +134,18 @@ def test_json_is_the_protocols_list_of_orders(hasty: Server) -> None:
     assert listed["next"] is None
     (order,) = [one for one in listed["orders"] if one["order_id"] == order_id]
     assert (order["state"], order["total"]) == ("needs_staff", 625.0)
+
+
+def test_whose_token_opens_several_restaurants_is_asked_which(tmp_path: Path) -> None:
+    menu = tmp_path / "menu.toml"
+    menu.write_text(TWO_HOUSES)
+    # A menu file's tables are not announced, and the last option of a name counts.
+    with a_server(tmp_path, "--menu", str(menu), "--demo-tables", "1", tables=0) as house:
+        done = run("orders", "--server", house.url, **TOKEN)
+        assert (done.returncode, done.stdout) == (2, "")
+        named = "choose one with --restaurant: 1 (Trattoria One), 2 (Ramen Two)"
+        assert named in done.stderr
+        assert orders(house, "--restaurant", "2") == ""
 
 
 def test_more_orders_than_asked_for_are_said_to_be_there(hasty: Server) -> None:

@@ -182,6 +182,41 @@ AN_ORDER = {
 }
 
 
+async def test_the_staff_see_restaurants_tables_and_qr_codes() -> None:
+    calls = Calls()
+    restaurant = {"id": 7, "name": "Trattoria", "currency": "INR", "minor_digits": 2}
+    code = {"code": "demo-1", "label": "T1", "link": "http://10.0.0.5/t/demo-1", "svg": "<svg/>"}
+    answers: dict[str, dict[str, object]] = {
+        "/api/restaurants": {"restaurants": [restaurant]},
+        "/api/restaurants/7/tables": {
+            "restaurant_id": 7,
+            "tables": [{"code": "demo-1", "label": "T1", "party": None}],
+        },
+        "/api/restaurants/7/qr-codes": {
+            "address": "http://10.0.0.5",
+            "addresses": ["http://10.0.0.5"],
+            "reachable": True,
+            "codes": [code],
+        },
+    }
+    calls.answer = lambda request: httpx.Response(200, json=answers[request.url.path])
+    with trio.fail_after(10):
+        async with StaffClient(
+            "http://comanda.test", "staff", surroundings=calls.surroundings()
+        ) as staff:
+            assert [one.name for one in await staff.list_restaurants()] == ["Trattoria"]
+            assert [one.label for one in (await staff.list_tables(7)).tables] == ["T1"]
+            assert (await staff.fetch_qr_codes(7)).codes[0].link == "http://10.0.0.5/t/demo-1"
+            assert (await staff.fetch_qr_codes(7, "http://10.0.0.5")).reachable
+    assert [path for _, path, _ in calls.said] == [
+        "/api/restaurants",
+        "/api/restaurants/7/tables",
+        "/api/restaurants/7/qr-codes",
+        "/api/restaurants/7/qr-codes?address=http%3A%2F%2F10.0.0.5",
+    ]
+    assert {one.headers["authorization"] for one in calls.requests} == {"Bearer staff"}
+
+
 async def test_the_staffs_calls_are_the_protocols() -> None:
     calls = Calls()
 

@@ -40,7 +40,7 @@ def _place(by: str) -> Step:
         store = CartStore(by)
         store.load_snapshot(over_the_wire(table.session.snapshot(frozenset())))
         try:
-            command = store.place_order()
+            command = store.place_order(f"For {by}")
         except CartLockedError:
             return ()
         return _say(lambda _: ByMember(by, command))(table)

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 import trio
 
+from comanda.actors.asking import MAX_POS_TEXT_CHARACTERS
 from comanda.actors.domain.inputs import ByMember
 from comanda.actors.domain.messages import CallbackBody, IncidentKind, OrderProcessing
 from comanda.actors.domain.order import (
@@ -161,6 +162,7 @@ def test_the_figures_of_the_adapter_over_http_are_those_of_the_code() -> None:
     assert f"has {webhook.CALLS_PER_RESTAURANT} calls under way" in prose
     assert Settings.model_fields["pos_calls_per_restaurant"].default == webhook.CALLS_PER_RESTAURANT
     assert (webhook.ANSWER_SHARE, webhook.CONNECT_SHARE) == (0.9, 0.3)
+    assert f"longer than {MAX_POS_TEXT_CHARACTERS} characters is cut" in prose
     assert f"{answers.DEFAULT_RETRY_SECONDS:g} seconds where nothing is said" in PAGE.text
     assert f"({PosTimes().shortest_retry_seconds:g} seconds at the least)" in PAGE.text
 

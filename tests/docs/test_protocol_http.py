@@ -191,12 +191,6 @@ def test_the_example_of_a_problem_shows_all_that_a_problem_says() -> None:
     assert STATUSES[example["code"]] == example["status"]
 
 
-def test_what_the_page_calls_not_served_is_not_served() -> None:
-    calls = PAGE.section("Not served yet").column("call")
-    assert all(CALL.fullmatch(one) for one in calls)
-    assert not set(calls) & set(BY_NAME)
-
-
 def test_the_close_codes_are_those_that_the_code_gives() -> None:
     given = set[int]()
     for room in ("http", "actors"):

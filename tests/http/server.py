@@ -1,7 +1,7 @@
 """A real server in the test's nursery, with guests on real sockets.
 
-Every HTTP answer is held against the server's own OpenAPI document, and every frame against the wire
-protocol's fields and its rule of `seq` without gaps.
+Every HTTP answer is held against the server's own OpenAPI document, and every frame against the AsyncAPI
+document, the wire protocol's fields and its rule of `seq` without gaps.
 """
 
 import functools
@@ -31,6 +31,7 @@ from comanda.config import Settings, make_settings
 from comanda.storage.opening import open_database
 
 from .contract import Contract
+from .frame_contract import FRAMES
 
 PATIENCE_SECONDS = 8.0
 """Far above anything that a test waits for; only a fault makes it pass."""
@@ -61,7 +62,7 @@ EVENT_FIELDS = {
     "cart_locked": "locked_by_member locked_by locked_by_name order_id message",
     "order_processing": "order_id stage attempt lock_ends_at message",
     "order_confirmed": "order_id message order",
-    "order_failed": "order_id error message allow_retry",
+    "order_failed": "order_id error message allow_retry special_instructions",
     "cart_unlocked": "order_id message",
     "member_joined": "member",
     "session_closed": "reason",
@@ -253,6 +254,7 @@ class Phone:
         else:
             wanted = {"type", *OTHER_FIELDS[kind].split()}
         assert wanted <= frame.keys(), f"{kind} lacks {wanted - frame.keys()}"
+        FRAMES.check_told(frame)
         if kind not in EVENT_FIELDS and kind not in ("ack", "cart_snapshot"):
             assert "seq" not in frame
         if "timestamp" in frame:

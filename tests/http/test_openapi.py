@@ -27,6 +27,7 @@ PROTOCOLS_CALLS = {
     ("get", "/readyz"),
     ("get", "/metrics"),
     ("get", "/openapi.json"),
+    ("get", "/asyncapi.json"),
     ("get", "/t/{table_code}"),
     ("get", "/staff"),
 }

@@ -91,6 +91,7 @@ async def test_an_order_that_is_accepted_is_told_step_by_step_to_everybody(
             "allow_retry": False,
             "placed_by": ana.member_id,
             "tries": 0,
+            "special_instructions": "By the window",
         }
         await bens.add(LEMONADE)
         assert (await server.cart(ana))["order_processing_status"] == "idle"
@@ -133,7 +134,7 @@ async def test_an_order_that_fails_gives_the_cart_back_and_may_be_tried_again(
         async with server.phone(ana) as phone, server.phone(ben) as bens:
             await phone.add(public_id="a")
             for tries in (1, 2):
-                await phone.order()
+                await phone.order(special_instructions="By the window")
                 failed = await phone.until("order_failed")
                 assert without_times(failed) == {
                     "type": "order_failed",
@@ -142,6 +143,7 @@ async def test_an_order_that_fails_gives_the_cart_back_and_may_be_tried_again(
                     "error": "POS system unavailable",
                     "message": "Order failed. Please try again.",
                     "allow_retry": True,
+                    "special_instructions": "By the window",
                 }
                 cart = await server.cart(ana)
                 assert cart["order_processing_status"] == "failed"
@@ -153,6 +155,7 @@ async def test_an_order_that_fails_gives_the_cart_back_and_may_be_tried_again(
                     "allow_retry": True,
                     "placed_by": ana.member_id,
                     "tries": tries,
+                    "special_instructions": "By the window",
                 }
             await phone.order()
             await phone.until("order_confirmed")

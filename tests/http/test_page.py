@@ -8,8 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from comanda.http.bundle import modules_of
 from comanda.http.page import FOR_GOOD, content_policy
-from comanda.http.static_files import STATIC, modules_of, static_tree, without_comments
+from comanda.http.static_files import STATIC, static_tree, without_comments
 
 from .server import Server
 
@@ -91,7 +92,7 @@ async def test_the_page_is_asked_for_anew_and_costs_nothing_where_it_is_known(
 async def test_all_that_the_page_loads_is_there_and_kept_for_good(server: Server) -> None:
     page = await page_of(server)
     addresses = set(ADDRESS.findall(page.text))
-    assert len(addresses) > 10
+    assert len(addresses) == 3  # a script, a sheet and an icon
     for address in addresses:
         assert address.startswith(f"/static/{static_tree().tree}/"), address
         asset = await server.http.get(address)
@@ -100,21 +101,35 @@ async def test_all_that_the_page_loads_is_there_and_kept_for_good(server: Server
         assert asset.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_every_module_that_is_imported_is_preloaded_under_the_address_it_is_imported_by(
-    server: Server,
+@pytest.mark.parametrize(
+    ("path", "name", "entry"), [("/t/demo-1", "index", "app.js"), ("/staff", "staff", "staff.js")]
+)
+async def test_a_page_is_one_script_and_one_sheet_so_that_no_file_waits_for_another(
+    server: Server, path: str, name: str, entry: str
 ) -> None:
-    page = (await page_of(server)).text
-    sources = {name: file.body for name, file in static_tree().assets.items()}
-    preloaded = re.findall(r'<link rel="modulepreload" href="/static/\w+/([^"]+)"', page)
-    assert preloaded == modules_of("app.js", sources)
-    assert {"cart.js", "connection.js", "vendor/preact.module.js"} <= set(preloaded)
+    page = (await server.call("GET", path)).text
+    folder = f"/static/{static_tree().tree}"
+    loaded = [one for one in ADDRESS.findall(page) if not one.endswith(".svg")]
+    assert loaded == [f"{folder}/page/{name}.css", f"{folder}/page/{name}.js"]
+    script = static_tree().assets[f"page/{name}.js"].body.decode()
+    assert not re.search(r"^(?:import|export)\b", script, re.MULTILINE)
+    modules = {one: file.body.decode() for one, file in static_tree().assets.items()}
+    assert {"api.js", "view.js", "vendor/preact.module.js"} <= set(modules_of(entry, modules))
+    assert "ApiError extends Error" in script
+
+
+async def test_the_sheet_is_the_pages_styles_in_their_order() -> None:
+    styles = re.findall(r'stylesheet" href="/static/([^"]+)"', (STATIC / "staff.html").read_text())
+    whole = static_tree().assets["page/staff.css"].body
+    assert whole == b"".join((STATIC / style).read_bytes() for style in styles)
+    assert styles[-1] == "staff.css"
 
 
 @pytest.mark.parametrize(
     ("name", "content_type"),
     [
         ("cart.js", "text/javascript; charset=utf-8"),
-        ("style.css", "text/css; charset=utf-8"),
+        ("menu.css", "text/css; charset=utf-8"),
         ("vendor/LICENSE-preact", "text/plain; charset=utf-8"),
     ],
 )
@@ -201,7 +216,7 @@ def test_a_changed_file_changes_every_address(tmp_path: Path) -> None:
     after = static_tree.__wrapped__(tmp_path)
     assert before.tree != after.tree
     assert before.pages["index.html"].digest != after.pages["index.html"].digest
-    assert f"/static/{after.tree}/app.js" in after.pages["index.html"].body.decode()
+    assert f"/static/{after.tree}/page/index.js" in after.pages["index.html"].body.decode()
 
 
 def test_a_module_that_imports_what_is_not_there_is_found_at_the_start(tmp_path: Path) -> None:

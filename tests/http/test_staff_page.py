@@ -267,7 +267,7 @@ async def test_a_host_that_is_none_gets_into_no_code(server: Server, host: str) 
     assert status == 400 or '"link":"http://localhost/t/demo-1"' in heard
 
 
-LOCAL = ("192.168.1.20", "10.0.0.5")
+LOCAL = ("192.168.1.20", "10.0.0.5", "fd00::5")
 
 
 @pytest.mark.parametrize(
@@ -281,8 +281,14 @@ LOCAL = ("192.168.1.20", "10.0.0.5")
             "0.0.0.0",
             ("http://192.168.1.20:8080", "http://10.0.0.5:8080"),
         ),
-        (None, "http://127.0.0.1", "", ("http://192.168.1.20", "http://10.0.0.5")),
-        (None, "http://[::1]:8080", "::", ("http://192.168.1.20:8080", "http://10.0.0.5:8080")),
+        (
+            None,
+            "http://127.0.0.1",
+            "",
+            ("http://192.168.1.20", "http://10.0.0.5", "http://[fd00::5]"),
+        ),
+        (None, "http://[::1]:8080", "::", ("http://[fd00::5]:8080",)),
+        (None, "http://[::1]:8080", "fd00::7", ("http://[fd00::7]:8080",)),
         (None, "http://127.0.0.1:8080", "127.0.0.1", ("http://127.0.0.1:8080",)),
         (None, "http://app.localhost:8080", "localhost", ("http://app.localhost:8080",)),
         (None, "http://127.0.0.1:8080", "10.0.0.5", ("http://10.0.0.5:8080",)),
@@ -301,7 +307,8 @@ def test_a_machine_without_a_network_offers_what_it_was_asked_under() -> None:
 
 def test_the_local_addresses_are_this_machines() -> None:
     for address in local_addresses():
-        with socket.socket() as listener:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with socket.socket(family) as listener:
             listener.bind((address, 0))  # nobody can bind to another machine's
 
 

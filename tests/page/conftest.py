@@ -41,6 +41,10 @@ class Table:
     code: str
 
     @property
+    def label(self) -> str:
+        return f"T{self.code.removeprefix('demo-')}"
+
+    @property
     def url(self) -> str:
         return f"{self.server.url}/t/{self.code}"
 

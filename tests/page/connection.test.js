@@ -75,6 +75,57 @@ describe("sitting down", () => {
   });
 });
 
+describe("the first cart waits for nothing but its own round trip", () => {
+  const CART = "GET /api/sessions/session_1/cart";
+  const MENU_ASKED = "GET /api/restaurants/7/menu";
+
+  /** A menu whose answer is on its way until `arrive()`. */
+  function slowMenu(world) {
+    const answer = world.answers.get("/api/restaurants/7/menu");
+    const asked = [];
+    world.answers.set("/api/restaurants/7/menu", (headers) => new Promise((resolve) => asked.push(() => resolve(answer(headers)))));
+    return { arrive: () => asked.splice(0).forEach((give) => give()) };
+  }
+
+  it("after sitting down: it is asked for when the join is answered, and shown before the websocket is open", async () => {
+    const world = new World();
+    const menu = slowMenu(world);
+    world.answers.set("/api/sessions/session_1/cart", () => [200, snapshot(4, { items: [line("a")] })]);
+    const started = world.phone({ name: "Ana" }).start();
+    await settle();
+    const asked = ["GET /api/tables/demo-1", MENU_ASKED, "POST /api/tables/demo-1/join", CART];
+    assert.deepEqual(world.requests.slice(0, 4), asked);
+    assert.equal(world.state.menu, null); // whose answer is still on its way
+    assert.deepEqual(world.state.items.map((one) => one.public_id), ["a"]);
+    assert.equal(world.state.connection, "connecting");
+    menu.arrive();
+    await started;
+    assert.notEqual(world.state.menu, null);
+  });
+
+  it("after a refresh: cart and menu are asked for side by side", async () => {
+    const world = await new World().seated();
+    world.connection.close();
+    const menu = slowMenu(world);
+    world.requests = [];
+    const started = world.phone().start();
+    await settle();
+    assert.deepEqual(world.requests.slice(0, 2), [CART, MENU_ASKED]);
+    assert.equal(world.state.seq, 1);
+    menu.arrive();
+    await started;
+  });
+
+  it("the menu is asked for again once the websocket is there: what changed before it was not told", async () => {
+    const world = new World();
+    world.phone({ name: "Ana" });
+    await world.connection.start();
+    world.requests = [];
+    await world.let(snapshot(1));
+    assert.ok(world.requests.includes(MENU_ASKED));
+  });
+});
+
 describe("a refresh", () => {
   it("comes back to the same seat without joining over HTTP again, the lock restored", async () => {
     const world = await new World().seated();

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
-import { barOf, buttonOf, messageOf, soldOutLines } from "../../comanda/http/static/order_state.js";
-import { ANA, BEN, line, processing, seatedStore, snapshot, told } from "./world.js";
+import { barOf, buttonOf, messageOf, soldOutLines, spokenOf } from "../../comanda/http/static/order_state.js";
+import { ANA, BEN, line, MEMBERS, processing, seatedStore, snapshot, told } from "./world.js";
 
 function seen(first, ...events) {
   const { store } = seatedStore();
@@ -91,6 +91,25 @@ describe("the message", () => {
     assert.equal(messageOf({ ...table, retry }).action, "stop");
   });
 
+  it("names whose order failed on every other phone, and nobody on their own", () => {
+    assert.equal(messageOf(failed()).more, "");
+    const others = failed({ placed_by: BEN });
+    assert.equal(messageOf(others).text, "Order failed: POS system unavailable. Tap to retry.");
+    assert.equal(messageOf(others).more, "This was the order of Ben.");
+    assert.equal(messageOf(failed({ placed_by: "member_gone" })).more, "This was the order of another guest.");
+    assert.equal(messageOf(failed({ placed_by: BEN, allow_retry: false })).more, "This was the order of Ben.");
+    assert.equal(spokenOf(others), "Order failed: POS system unavailable. Tap to retry. This was the order of Ben.");
+    assert.equal(spokenOf(seen(withLine())), "");
+  });
+
+  it("says that the other phone may retry by itself, while that may come and the phone is there", () => {
+    const others = { ...failed({ placed_by: BEN }), retryElsewhere: true };
+    const more = "This was the order of Ben. Ben's phone may try again by itself in a moment.";
+    assert.equal(messageOf(others).more, more);
+    const members = MEMBERS.map((one) => ({ ...one, online: one.member_id === ANA }));
+    assert.equal(messageOf({ ...others, members }).more, "This was the order of Ben.");
+  });
+
   it("offers to ask the kitchen after the timeout, and whenever the outcome is unknown", () => {
     const timedOut = { ...seen(processing(5, "ORD-7-1", ANA)), orderTimedOut: true };
     assert.equal(messageOf(timedOut).action, "ask");
@@ -103,7 +122,7 @@ describe("the message", () => {
   it("names what is sold out and offers to remove it, before anything else is said of the cart", () => {
     const soldOut = [line("a"), line("b", { available: false }), line("c", { available: false })];
     const table = seen(snapshot(5, { items: soldOut, order_processing_status: "failed", last_order: lastOrder() }));
-    assert.deepEqual(messageOf(table), { tone: "bad", text: "Sold out: Margherita.", action: "remove" });
+    assert.deepEqual(messageOf(table), { tone: "bad", text: "Sold out: Margherita.", action: "remove", more: "" });
     assert.deepEqual(soldOutLines(table).map((one) => one.public_id), ["b", "c"]);
     assert.equal(messageOf(seen(withLine())), null);
   });

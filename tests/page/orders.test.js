@@ -269,3 +269,47 @@ describe("the automatic retry", () => {
     assert.equal(world.state.retry, null);
   });
 });
+
+describe("on the phones of the others", () => {
+  /** Ben's order, seen by Ana, has failed after so many seconds. */
+  async function bensFailed({ after = 1, tries = 1, more = {} } = {}) {
+    const world = await atTable();
+    for (let n = 0; n < tries; n += 1) {
+      await world.say(told.cartLocked(2 + 2 * n, `ORD-7-${n}`, BEN));
+      await world.clock.pass(after);
+      await world.say(told.orderFailed(3 + 2 * n, `ORD-7-${n}`, more));
+    }
+    return world;
+  }
+
+  it("a retry may be about to come until it would have been sent", async () => {
+    const world = await bensFailed();
+    assert.deepEqual([world.state.retryElsewhere, world.state.retry], [true, null]);
+    await world.clock.pass(6.9); // 2 s, and 5 s for a phone that has to reconnect
+    assert.equal(world.state.retryElsewhere, true);
+    await world.clock.pass(0.2);
+    assert.equal(world.state.retryElsewhere, false);
+  });
+
+  it("no retry comes after the order timeout, beyond the limit, or where the failure does not allow it", async () => {
+    for (const how of [{ after: 10 }, { tries: 4 }, { more: { allow_retry: false } }]) {
+      assert.equal((await bensFailed(how)).state.retryElsewhere, false, JSON.stringify(how));
+    }
+    assert.equal((await bensFailed({ tries: 3 })).state.retryElsewhere, true);
+  });
+
+  it("an edit, the next order and the end of the table each end the waiting for it", async () => {
+    const ends = [told.cartUpdated(4, [line("z")]), told.cartLocked(4, "ORD-7-9", BEN), told.sessionClosed(4, "over")];
+    for (const end of ends) {
+      const world = await bensFailed();
+      await world.say(end);
+      assert.equal(world.state.retryElsewhere, false, end.type);
+    }
+  });
+
+  it("nothing is said of an order that was not seen to begin", async () => {
+    const world = await new World().seated(processing(2, "ORD-7-1", BEN));
+    await world.say(told.orderFailed(3, "ORD-7-1"));
+    assert.equal(world.state.retryElsewhere, false);
+  });
+});

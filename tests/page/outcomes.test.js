@@ -66,6 +66,7 @@ describe("an order placed and confirmed while the phone was away", () => {
   it("is not news to whoever sat down after it", async () => {
     const world = new World();
     theServerHasConfirmed(world, "ORD-7-1");
+    world.answers.set("/api/sessions/session_1/cart", () => [200, after(6)]);
     await world.seated(after(6));
     assert.equal(world.state.orders.length, 1);
     assert.equal(world.state.outcome, null);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ApiError } from "../../comanda/http/static/api.js";
+import { ApiError } from "../../comanda/http/static/call.js";
 import { createStaffApi } from "../../comanda/http/static/staff_api.js";
 import { createDesk } from "../../comanda/http/static/staff_desk.js";
 import { canBeSettled, newlyWaiting, sorted } from "../../comanda/http/static/staff_orders.js";
@@ -65,7 +65,7 @@ function deskInTest(answers = {}) {
       return [];
     },
     menu: async () => [],
-    orders: async () => [],
+    orders: async () => ({ orders: [], next: null }),
     waiting: async () => [],
     ...answers,
   };
@@ -75,7 +75,7 @@ function deskInTest(answers = {}) {
 }
 
 test("a look that fails keeps what was known and says why; the next mends it", async () => {
-  let orders = async () => [order(1, "sent")];
+  let orders = async () => ({ orders: [order(1, "sent")], next: null });
   const { desk, told, timers } = deskInTest({ orders: () => orders() });
   await desk.refresh();
   orders = async () => {
@@ -84,7 +84,7 @@ test("a look that fails keeps what was known and says why; the next mends it", a
   await timers.at(-1).run();
   assert.equal(told.at(-1).problem.message, "gone");
   assert.deepEqual(numbers(told.at(-1).orders.onTheirWay), [1]);
-  orders = async () => [];
+  orders = async () => ({ orders: [], next: null });
   await timers.at(-1).run();
   assert.equal(told.at(-1).problem, null);
   assert.deepEqual(told.at(-1).orders.onTheirWay, []);
@@ -102,6 +102,55 @@ test("a look that was under way when something was done is followed by another",
   answer([]);
   await refreshed;
   assert.equal(api.looks, 2);
+});
+
+test("one page of orders is shown, the next by its cursor, with what waits on every page", async () => {
+  const pages = { first: { orders: [order(9, "confirmed")], next: "second" }, second: { orders: [order(3, "confirmed")], next: null } };
+  const orders = async (_, cursor) => pages[cursor ?? "first"];
+  const { desk, told } = deskInTest({ orders, waiting: async () => [order(1, "needs_staff")] });
+  const shown = () => {
+    const { orders: heaps, older, isOlder } = told.at(-1);
+    return [numbers(heaps.over), numbers(heaps.waiting), older, isOlder];
+  };
+  await desk.refresh();
+  assert.deepEqual(shown(), [[9], [1], "second", false]);
+  await desk.turn("second");
+  assert.deepEqual(shown(), [[3], [1], null, true]);
+  await desk.refresh(); // it stays there
+  assert.deepEqual(shown(), [[3], [1], null, true]);
+  await desk.turn(null);
+  assert.deepEqual(shown(), [[9], [1], "second", false]);
+});
+
+test("a page that was asked for before another was wanted is not shown any more", async () => {
+  const answers = [];
+  const orders = (_, cursor) => new Promise((resolve) => answers.push(() => resolve({ orders: [order(cursor === null ? 9 : 3, "sent")], next: "x" })));
+  const { desk, told } = deskInTest({ orders });
+  desk.start();
+  const turned = desk.turn("x");
+  answers[0]();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(told, []);
+  answers[1]();
+  await turned;
+  assert.deepEqual(numbers(told.at(-1).orders.onTheirWay), [3]);
+});
+
+test("no more answers are remembered than a page and the one before it ask for", async () => {
+  const asked = [];
+  const fetch = async (url, { headers }) => {
+    asked.push([new URL(url).search, headers["If-None-Match"]]);
+    return { ok: true, status: 200, json: async () => ({ tables: [], orders: [], next: null }), headers: new Headers({ ETag: '"1"' }) };
+  };
+  const api = createStaffApi({ baseUrl: "http://x", fetch, clock: globalThis, token: "t" });
+  for (const cursor of [null, "a", "b", "c", "d", "e", "f", "g", "h", null, "h"]) {
+    await api.tables(7); // asked for with every page: the others go first
+    await api.orders(7, cursor);
+  }
+  const etagsFor = (search) => asked.filter((one) => one[0] === search).map((one) => one[1]);
+  assert.deepEqual(etagsFor(""), [undefined, ...Array(10).fill('"1"')]);
+  assert.deepEqual(etagsFor("?limit=50"), [undefined, undefined]);
+  assert.deepEqual(etagsFor("?limit=50&cursor=h"), [undefined, '"1"']);
 });
 
 test("a desk that is closed tells nothing more and looks no more", async () => {

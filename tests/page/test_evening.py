@@ -15,7 +15,7 @@ from .test_shared_cart import TIRAMISU, session_of
 KITCHEN_SECONDS = 2
 """For an order: long enough to look at both phones meanwhile."""
 
-UNREACHABLE = "Order failed: The POS cannot be reached. Tap to retry."
+UNREACHABLE = "Order failed: The kitchen cannot be reached. Tap to retry."
 TIMES = [
     *("--order-timeout", "3"),  # above the kitchen's
     *("--pos-timeout", "10"),

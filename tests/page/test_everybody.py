@@ -1,12 +1,16 @@
 """Small screens, the keyboard alone, faint colours, slow phones: the page is for everybody."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from .chromium import Browser
-from .conftest import SeatAt, Table
+from .conftest import RESTAURANT, SeatAt, Table
 from .phone import Phone, new_phone
+from .test_connection import LOST
+from .test_ordering import TIMED_OUT, WITH_THE_STAFF
+from .test_shared_cart import session_of
 
 MOST_BYTES = 60_000
 """Of the whole page with its menu and first cart, compressed as it comes over the network."""
@@ -83,6 +87,8 @@ async def test_every_state_can_be_read_and_touched(
     await ana.order("pos:reject")
     await ana.sees("Trying again by itself in")
     await looks_right(ana, f"failed-{size}")
+    await ben.sees("Ana Maria Quintanilla de la Vega's phone may try again")
+    await looks_right(ben, f"failed-of-other-{size}")
     await ana.tap("button", "Stop")
     await ana.fill("textbox", "Special instructions", "pos:accept")
     await ana.tap("button", "Retry Order")
@@ -101,6 +107,28 @@ async def test_every_state_can_be_read_and_touched(
         "Order Being Processed by Ana Maria Quintanilla de la Vega", enabled=False, colour="gray"
     )
     await looks_right(ben, f"locked-{size}")
+
+    await ana.sees(TIMED_OUT)
+    await looks_right(ana, f"timed-out-{size}")
+    await ben.sees("is being asked again")
+    await looks_right(ben, f"unknown-{size}")
+    for phone in (ana, ben):
+        await phone.sees(WITH_THE_STAFF)
+        phone.excuse("401|WebSocket connection|ERR_INTERNET_DISCONNECTED")
+    await ana.sees("The cart is empty")
+    await looks_right(ana, f"with-the-staff-{size}")
+    await ben.tap("button", "Close")
+    await ben.sees("An order is with the staff")
+    await looks_right(ben, f"menu-with-the-staff-{size}")
+    await ben.cut_network(offline=True)
+    await ben.sees(LOST)
+    await looks_right(ben, f"lost-{size}")
+    await ben.cut_network(offline=False)
+    await ben.sees_no(LOST)
+    await table.staff("POST", f"/api/sessions/{await session_of(ana)}/close")
+    for phone in (ana, ben):
+        await phone.sees("This table was closed")
+    await looks_right(ben, f"closed-{size}")
 
 
 async def test_an_order_can_be_placed_with_the_keyboard_alone(
@@ -210,9 +238,29 @@ async def test_the_page_is_light_and_does_not_jump_while_it_is_loaded(
     await ana.tab.do(ana.tab.page.add_init_script(WATCH_JUMPS))
     await ana.sit_down(table.url, "Ana")
     bytes_by_url = await ana.tab.bytes_by_url()
-    assert any(url.endswith("app.js") for url in bytes_by_url), bytes_by_url
+    assert any(url.endswith("page/index.js") for url in bytes_by_url), bytes_by_url
     assert 0 < bytes_by_url.total() < MOST_BYTES, bytes_by_url
     hosts = {url.split("/")[2] for url in bytes_by_url if url.startswith("http")}
     assert hosts == {table.server.url.split("/")[2]}
     assert sum(await ana.tab.run("jumps")) < NO_JUMP, await ana.tab.run("jumps")
+    await ana.check_quiet()
+
+
+async def test_a_first_visit_asks_for_few_things_and_for_the_cart_as_soon_as_somebody_sits(
+    browser: Browser, table: Table
+) -> None:
+    ana = await new_phone(browser)
+    await ana.sit_down(table.url, "Ana")
+    asked = [urlsplit(url).path for url in await ana.tab.bytes_by_url()]
+    asked = [path for path in asked if not path.endswith("icon.svg")]
+    page, style, script, *calls = asked
+    assert page == f"/t/{table.code}"
+    assert {style.rpartition("/")[2], script.rpartition("/")[2]} == {"index.css", "index.js"}
+    # One after the other; the cart waits for no websocket.
+    assert calls[:4] == [
+        f"/api/tables/{table.code}",
+        f"/api/restaurants/{RESTAURANT}/menu",
+        f"/api/tables/{table.code}/join",
+        f"/api/sessions/{await session_of(ana)}/cart",
+    ]
     await ana.check_quiet()

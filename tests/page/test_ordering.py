@@ -5,8 +5,9 @@ import time
 
 import trio
 
-from .conftest import SeatAt, Table
+from .conftest import RESTAURANT, SeatAt, Table
 from .phone import Phone
+from .test_shared_cart import session_of
 
 CONFIRMED = "Order placed successfully! 🎉"
 PROCESSING = "Your order is being processed..."
@@ -123,6 +124,56 @@ async def test_a_failure_offers_the_retry_on_both_phones_and_a_tap_stops_the_cou
     await ana.tap("button", "Retry Order")
     for phone in (ana, ben):
         await phone.sees(CONFIRMED)
+
+
+async def test_whoever_retries_anothers_order_is_told_whose_it_was_and_sends_its_instructions(
+    seat: SeatAt, table: Table
+) -> None:
+    ana, ben = await two_guests_with_a_margherita(seat)
+    await ana.order("pos:reject, all at once")
+    await ben.sees(FAILED)
+    await ben.sees("This was the order of Ana.")
+    await ben.sees("Ana's phone may try again by itself in a moment.")
+    await ben.sees("Ana's order had these. They go with yours if you retry it.")
+    await ana.tap("button", "Stop")
+    assert "This was the order of" not in await ana.text()
+    await ben.shot("failed-of-other")
+    await ben.tap("button", "Retry Order")
+    await ana.sees("This was the order of Ben.")
+    orders = (await table.staff("GET", f"/api/restaurants/{RESTAURANT}/orders")).json()["orders"]
+    ours = [one for one in orders if one["table"] == table.label]
+    assert [(one["placed_by_name"], one["special_instructions"]) for one in ours[-2:]] == [
+        ("Ben", "pos:reject, all at once"),
+        ("Ana", "pos:reject, all at once"),
+    ]
+
+
+async def test_changing_the_instructions_ends_the_automatic_retry(seat: SeatAt) -> None:
+    ana = await seat("Ana")
+    await ana.add("Margherita")
+    await ana.open_cart()
+    await ana.order("pos:reject")
+    await ana.sees("Trying again by itself in")
+    await ana.fill("textbox", "Special instructions", "pos:accept")
+    await ana.sees_no("Trying again by itself in")
+    await ana.button("Retry Order", enabled=True, colour="orange")
+
+
+async def test_when_the_table_is_closed_a_phone_still_shows_what_was_ordered(
+    seat: SeatAt, table: Table
+) -> None:
+    ana, ben = await two_guests_with_a_margherita(seat)
+    await ana.order("pos:accept")
+    for phone in (ana, ben):
+        await phone.sees(CONFIRMED)
+        phone.excuse("401")
+    order_id = await order_id_on(ana)
+    await table.staff("POST", f"/api/sessions/{await session_of(ana)}/close")
+    for phone in (ana, ben):
+        await phone.sees("This table was closed")
+        await phone.sees("What this table ordered, as far as this phone knows")
+        await phone.one("article", f"Order {order_id}")
+        await phone.sees("Ordered so far")
 
 
 async def test_a_note_that_is_being_written_outlasts_the_order_of_another(seat: SeatAt) -> None:

@@ -4,13 +4,17 @@ import base64
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
 import httpx
 import pytest
+import trio
 
-from tests.cli.helpers import STAFF_TOKEN, Server, a_server
+from comanda.client import CartStore, open_table
+from tests.cli.helpers import STAFF_TOKEN, TWO_HOUSES, Server, a_server
+from tests.http.server import HOUSE_TOKEN, MARGHERITA, serving
 from tests.signing import SECRET, signed
 
 from .chromium import Browser
@@ -22,6 +26,12 @@ SOON = ["--order-timeout", "1", "--pos-timeout", "1", "--lock-limit", "1.5", "--
 
 TABLES = 8
 """More than fit on one sheet of paper."""
+
+PAGE = 50
+"""Orders that are shown at once."""
+
+ORDERS_A_TABLE = 8
+"""Times the tables but one: more than a page has."""
 
 OPEN_PAGE = "/staff"
 ORDER_ID = re.compile(r"ORD-7-\d+")
@@ -146,23 +156,6 @@ async def test_a_wrong_token_is_said_to_be_wrong_and_the_right_one_is_not_asked_
     await tablet.one("textbox", "Staff token")
     await tablet.check_quiet()
     await tablet.tab.close()
-
-
-TWO_HOUSES = """
-[[restaurants]]
-id = 1
-name = "Trattoria One"
-currency = "EUR"
-tables = [{ code = "one-1", label = "A1" }]
-sections = [{ name = "All", items = [{ id = 1, name = "Soup", price = 4.50 }] }]
-
-[[restaurants]]
-id = 2
-name = "Ramen Two"
-currency = "JPY"
-tables = [{ code = "two-1", label = "B1" }]
-sections = [{ name = "All", items = [{ id = 1, name = "Ramen", price = 900 }] }]
-"""
 
 
 async def test_the_houses_staff_choose_among_its_restaurants(
@@ -299,6 +292,41 @@ async def test_while_the_server_is_away_the_page_says_how_old_it_is(
     await tablet.sees_no("No connection.")
 
 
+async def test_older_orders_are_a_page_away_and_what_waits_stays_in_sight(
+    tablet: Phone, house: Server, sit: Sit
+) -> None:
+    ana = await sit(TABLES, "Ana")
+    waiting = await order_that_needs_staff(ana, tablet)
+
+    async def orders_at(table: str) -> None:
+        async with open_table(house.url, table, "Ben") as guest:
+            for _ in range(ORDERS_A_TABLE):
+                await guest.add_to_cart(MARGHERITA)
+                order_id = await guest.place_order("pos:accept,pos:delay=0")
+                await guest.wait_for(partial(is_over, order_id), 20)
+
+    def is_over(order_id: str, store: CartStore) -> bool:
+        return store.last_order is not None and store.last_order.order_id == order_id
+
+    async with trio.open_nursery() as nursery:
+        for number in range(1, TABLES):
+            nursery.start_soon(orders_at, f"demo-{number}")
+    placed = ORDERS_A_TABLE * (TABLES - 1)
+    articles = "document.querySelectorAll('article').length"
+    await tablet.until(f"{articles} === {PAGE + 1}", "the newest page, and what waits")
+    newest = await tablet.names("article")
+    await tablet.tap("button", "Older orders")
+    await tablet.until(f"{articles} === {placed - PAGE + 1}", "the page before, and what waits")
+    older = await tablet.names("article")
+    assert set(newest) & set(older) == {f"Order {waiting}"}
+    assert len(set(newest) | set(older)) == placed + 1
+    await tablet.until("document.activeElement.tagName === 'MAIN'", "the page has the focus")
+    await tablet.gone("button", "Older orders")
+    await tablet.shot("staff-older-orders")
+    await tablet.tap("button", "Back to the newest")
+    await tablet.until(f"{articles} === {PAGE + 1}", "the newest page again")
+
+
 # --- The menu -------------------------------------------------------------------------------------
 
 
@@ -363,6 +391,42 @@ async def test_the_sheet_has_a_code_for_every_table_and_six_fit_on_a_page(
     await tablet.tab.call("Emulation.setEmulatedMedia", media="print")
     await tablet.shot("staff-printed")
     assert (await tablet.text()).startswith("Trattoria Comanda\n\nTable T1\n")
+
+
+CHOOSE = """(address) => {
+  const chooser = document.querySelector("select");
+  chooser.value = address;
+  chooser.dispatchEvent(new Event("change", {bubbles: true}));
+}"""
+
+
+async def test_a_server_that_listens_everywhere_offers_its_addresses_and_the_codes_follow_the_choice(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    networks = ("192.0.2.7", "198.51.100.7", "fd00::7")
+    monkeypatch.setattr("comanda.http.call.local_addresses", lambda: networks)
+    async with serving(tmp_path, host="0.0.0.0") as here:
+        house = f"http://127.0.0.1:{here.port}"
+        tablet = await new_phone(browser)
+        await tablet.open(f"{house}{OPEN_PAGE}")
+        await tablet.fill("textbox", "Staff token", HOUSE_TOKEN)
+        await tablet.tap("button", "Sign in")
+        await tablet.tap("link", "QR codes")
+        await tablet.sees(f"http://192.0.2.7:{here.port}/t/demo-1")
+        await tablet.sees_no("No phone can follow these codes")
+        await tablet.shot("staff-addresses")
+        offered = await tablet.tab.run(
+            "[...document.querySelectorAll('option')].map(one => one.value)"
+        )
+        # Bound to IPv4 alone, it cannot be reached under the address of IPv6.
+        assert offered == [f"http://{one}:{here.port}" for one in networks[:2]]
+        before = await tablet.tab.run("document.images[0].src")
+        await tablet.tab.run(f"({CHOOSE})({json.dumps(offered[1])})")
+        await tablet.sees(f"http://198.51.100.7:{here.port}/t/demo-1")
+        await tablet.sees_no(f"http://192.0.2.7:{here.port}/t/")
+        assert await tablet.tab.run("document.images[0].src") != before
+        await tablet.check_quiet()
+        await tablet.tab.close()
 
 
 # --- Everybody ------------------------------------------------------------------------------------

@@ -76,7 +76,7 @@ export function processing(seq, orderId, member = ANA, items = [line("a", { stat
 
 export function order(orderId, more = {}) {
   const order_number = Number(orderId.split("-")[2]);
-  return { order_id: orderId, order_number, state: "confirmed", placed_by: ANA, lines: [], total: 625, ...more };
+  return { order_id: orderId, order_number, state: "confirmed", placed_by: ANA, lines: [], total: 625, special_instructions: "", ...more };
 }
 
 export const told = {
@@ -125,6 +125,7 @@ export const told = {
     error: "POS system unavailable",
     message: "Order failed. Please try again.",
     allow_retry: true,
+    special_instructions: "",
     timestamp: AT,
     ...more,
   }),

@@ -99,9 +99,9 @@ READ: list[tuple[Reply, PosOutcome]] = [
         answer(409, {**REJECTED, "code": "voided", "retryable": False}),
         Rejected("voided", "Closed", retryable=False),
     ),
-    (answer(429, retry_after="7"), NotSent("The POS is too busy", 7.0)),
-    (answer(429, b"<html>", retry_after="0"), NotSent("The POS is too busy", 0.0)),
-    (answer(429), NotSent("The POS is too busy", DEFAULT_RETRY_SECONDS)),
+    (answer(429, retry_after="7"), NotSent("The kitchen is too busy", 7.0)),
+    (answer(429, b"<html>", retry_after="0"), NotSent("The kitchen is too busy", 0.0)),
+    (answer(429), NotSent("The kitchen is too busy", DEFAULT_RETRY_SECONDS)),
 ]
 
 
@@ -202,14 +202,14 @@ async def test_silence_and_a_body_that_drips_are_unknown_before_the_callers_time
 async def test_a_refused_connection_has_sent_nothing() -> None:
     with refusing_port() as taken:
         async with open_webhook_pos(f"http://127.0.0.1:{taken.getsockname()[1]}") as pos:
-            assert await pos.submit(ORDER) == NotSent("The POS cannot be reached")
+            assert await pos.submit(ORDER) == NotSent("The kitchen cannot be reached")
             assert isinstance(await pos.look_up(ORDER), Unknown)
             assert await pos.void(ORDER) is False
 
 
 async def test_a_name_that_is_not_found_has_sent_nothing() -> None:
     async with open_webhook_pos("http://no-such-host.invalid") as pos:
-        assert await pos.submit(ORDER) == NotSent("The POS cannot be reached")
+        assert await pos.submit(ORDER) == NotSent("The kitchen cannot be reached")
 
 
 async def test_a_failed_handshake_of_tls_has_sent_nothing() -> None:
@@ -217,7 +217,7 @@ async def test_a_failed_handshake_of_tls_has_sent_nothing() -> None:
         open_pos() as fake,
         open_webhook_pos(fake.url.replace("http:", "https:"), TOKEN) as pos,
     ):
-        assert await pos.submit(ORDER) == NotSent("The POS cannot be reached")
+        assert await pos.submit(ORDER) == NotSent("The kitchen cannot be reached")
         assert fake.heard == []
 
 
@@ -235,7 +235,7 @@ async def test_a_pos_that_takes_no_connection_has_been_sent_nothing() -> None:
             async with open_webhook_pos(
                 f"http://127.0.0.1:{port}", call_timeout_seconds=1.0
             ) as pos:
-                assert await pos.submit(ORDER) == NotSent("The POS cannot be reached")
+                assert await pos.submit(ORDER) == NotSent("The kitchen cannot be reached")
         finally:
             for filler in fillers:
                 filler.close()

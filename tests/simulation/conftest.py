@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from comanda.simulation.world import Shelf, open_shelf
+from comanda.simulation.shelf import Shelf, open_shelf
 
 
 @pytest.fixture(scope="session")

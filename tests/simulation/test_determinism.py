@@ -10,13 +10,15 @@ import trio
 
 from comanda.simulation.determinism import TrioHasChanged, run_by_seed, scheduled_by
 from comanda.simulation.evening import plan_evening
-from comanda.simulation.world import Shelf, play
+from comanda.simulation.shelf import Shelf
+from comanda.simulation.world import play
 
 SEEDS = (3, 9)
 PROGRAM = """
 import sys
 from comanda.simulation.evening import plan_evening
-from comanda.simulation.world import open_shelf, play
+from comanda.simulation.shelf import open_shelf
+from comanda.simulation.world import play
 with open_shelf() as shelf:
     for seed in map(int, sys.argv[1:]):
         print("\\n".join(play(shelf, plan_evening(seed), keep_trace=True).trace))

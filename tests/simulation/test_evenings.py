@@ -4,7 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from comanda.simulation.evening import ORDERS_WANTED, PROFILES, Outage, ProfileName, plan_evening
-from comanda.simulation.world import Shelf, play
+from comanda.simulation.shelf import Shelf
+from comanda.simulation.world import play
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -29,9 +30,8 @@ def test_a_house_dies_and_another_one_takes_over(shelf: Shelf) -> None:
     )
     outcome = play(shelf, plan, keep_trace=True)
     deaths = sum(line.endswith(" dies") for line in outcome.trace)
-    opened = sum(line.endswith("a house opens") for line in outcome.trace)
+    opened = sum(line.endswith(" opens") for line in outcome.trace)
     assert deaths >= 1
-    assert outcome.faults.get("killed", 0) + outcome.faults.get("paused", 0) == deaths
     assert opened >= 2
 
 

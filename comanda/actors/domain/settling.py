@@ -261,7 +261,15 @@ def _confirm(
             lines={},
             retired=session.retired | set(session.lines),
             pending=None,
-            last_order=LastOrder(order.order_id, "confirmed", None, False, order.placed_by, 0),
+            last_order=LastOrder(
+                order.order_id,
+                "confirmed",
+                None,
+                False,
+                order.placed_by,
+                0,
+                order.special_instructions,
+            ),
         )
     event = OrderConfirmed(
         after.seq,
@@ -302,7 +310,13 @@ def _fail(
             lines={key: line.moved_to("pending") for key, line in session.lines.items()},
             pending=None,
             last_order=LastOrder(
-                order.order_id, "failed", error, allow_retry, order.placed_by, tries
+                order.order_id,
+                "failed",
+                error,
+                allow_retry,
+                order.placed_by,
+                tries,
+                order.special_instructions,
             ),
         )
     failed = OrderFailed(
@@ -312,6 +326,7 @@ def _fail(
         "Order failed. Please try again." if allow_retry else "Order failed.",
         allow_retry,
         context.now,
+        order.special_instructions,
     )
     events: tuple[Event, ...] = (failed,)
     if not late:

@@ -3,15 +3,14 @@
 import { CartLine } from "./CartLine.js";
 import { money } from "./format.js";
 import { Bag } from "./icons.js";
-import { buttonOf, messageOf, soldOutLines } from "./order_state.js";
+import { holdsWordsOfOthers, MOST_INSTRUCTIONS } from "./instructions.js";
+import { buttonOf, messageOf, placerOf, soldOutLines } from "./order_state.js";
 import { tell } from "./passing.js";
 import { Sheet } from "./Sheet.js";
 import { button, label, note, state as words } from "./wording.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./view.js";
 
-const MOST_INSTRUCTIONS = 500; // the server's bound
-
-export function CartDrawer({ table, store, connection, isOpen, arrived, instructions, onCheckout }) {
+export function CartDrawer({ table, store, connection, isOpen, arrived, instructions, onInstructions, onCheckout }) {
   const isLocked = table.cartLocked;
   const isEmpty = table.items.length === 0;
   const foot = html`<${Foot} table=${table} store=${store} connection=${connection} onCheckout=${onCheckout} />`;
@@ -29,11 +28,11 @@ export function CartDrawer({ table, store, connection, isOpen, arrived, instruct
           <label class="field">
             <span>${label.instructions}</span>
             <textarea name="instructions" rows="2" maxlength=${MOST_INSTRUCTIONS} placeholder=${label.instructionsPlaceholder}
-              disabled=${isLocked} value=${instructions.value}
-              aria-describedby="instructions-why"
-              onInput=${(event) => { instructions.value = event.target.value; }}></textarea>
+              disabled=${isLocked} value=${instructions.text}
+              aria-describedby="instructions-why" onInput=${(event) => onInstructions(event.target.value)}></textarea>
           </label>
-          <p class="soft small" id="instructions-why">${label.instructionsWhy}</p>
+          <p class="soft small" id="instructions-why">
+            ${holdsWordsOfOthers(instructions, table) ? label.instructionsOf(placerOf(table)) : label.instructionsWhy}</p>
           <${Clear} isLocked=${isLocked} onClear=${() => store.clearCart()} />`}
     <//>`;
 }
@@ -57,7 +56,7 @@ function OrderMessage({ table, store, connection }) {
   const { retry } = table;
   return html`
     <div class=${`say ${message.tone}`}>
-      <p>${message.text}${message.action === "stop" && html` <span class="number">${words.retryIn(retry.secondsLeft)}</span>`}</p>
+      <p>${message.text}${message.more && html` <span class="more">${message.more}</span>`}${message.action === "stop" && html` <span class="number">${words.retryIn(retry.secondsLeft)}</span>`}</p>
       ${message.action === "ask" && html`
         <button type="button" onClick=${() => connection.resolveNow() && tell(note.asked)}>${button.askNow}</button>`}
       ${message.action === "stop" && html`

@@ -9,8 +9,6 @@ import { Stepper } from "./Stepper.js";
 import { button, label } from "./wording.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./view.js";
 
-const BONES = [3, 4]; // sections and dishes drawn while the menu is on its way: a screen full
-
 export function MenuScreen({ table, store }) {
   const { menu, restaurant, orders, members, memberId } = table;
   return html`
@@ -118,23 +116,10 @@ function watchSections(count, tell) {
   return () => removeEventListener("scroll", seen);
 }
 
-function Bones() {
-  const dish = html`
-    <li><div class="dish">
-      <div>
-        <h3><span class="bone name"></span></h3>
-        <p class="small"><span class="bone text"></span></p>
-        <p class="price"><span class="bone cash"></span></p>
-      </div>
-      <span class="bone disc"></span>
-    </div></li>`;
-  return html`
-    <div class="sections"></div>
-    <main aria-busy="true" aria-label=${label.menu}>
-      ${Array.from({ length: BONES[0] }, () => html`
-        <section class="section"><h2><span class="bone title"></span></h2><ul>${Array(BONES[1]).fill(dish)}</ul></section>`)}
-    </main>`;
-}
+/** As index.html draws it before there is a script. */
+const Bones = () => html`
+  <div class="sections"></div>
+  <main class="bones" aria-busy="true" aria-label=${label.menu}></main>`;
 
 function Bar({ table }) {
   const count = table.items.reduce((sum, line) => sum + line.qty, 0);

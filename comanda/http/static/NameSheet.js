@@ -1,6 +1,5 @@
-// Asked once on a phone and remembered; and what is shown when there is no table to sit at.
+// Asked once on a phone and remembered.
 
-import { Receipt } from "./icons.js";
 import { Sheet } from "./Sheet.js";
 import { button, label } from "./wording.js";
 import { html, useEffect, useRef } from "./view.js";
@@ -39,16 +38,4 @@ export function NameSheet({ table, connection, isOpen }) {
         </p>
       </form>
     <//>`;
-}
-
-/** Instead of the menu: no such table, or the party has left. */
-export function Elsewhere({ table, onSitDown }) {
-  const isClosed = table.phase === "closed";
-  return html`
-    <main class="empty elsewhere">
-      <${Receipt} />
-      <h1>${isClosed ? label.closed : label.noTable}</h1>
-      <p class="soft">${isClosed ? label.closedWhy : label.noTableWhy}</p>
-      ${isClosed && html`<p class="field"><button class="wide green" type="button" onClick=${onSitDown}>${button.joinAgain}</button></p>`}
-    </main>`;
 }

@@ -20,7 +20,7 @@ export function StaffCodes({ restaurant, fetchCodes }) {
   if (codes === null) return html`<p class="soft" aria-busy=${problem === null}>${problem === null && label.loading}</p><${Failure} problem=${problem} />`;
   return html`
     <div class="no-print">
-      ${!codes.reachable && html`<p class="say bad">${note.unreachable}</p>`}
+      ${!codes.reachable && html`<p class="say bad">${note.codesUnreachable}</p>`}
       <${Failure} problem=${problem} />
       <div class="staff-sheet-tools">
         ${codes.addresses.length > 1

@@ -3,14 +3,14 @@
 import { time } from "./format.js";
 import { OrderLines } from "./OrderLines.js";
 import { StaffSettle } from "./StaffSettle.js";
-import { NEWEST } from "./staff_api.js";
 import { canBeSettled, needsStaff, standing } from "./staff_orders.js";
-import { label, note, state as words } from "./staff_wording.js";
+import { button, label, note, state as words } from "./staff_wording.js";
 import { html } from "./view.js";
 
 const TONES = { needs_staff: "bad", confirmed: "good", unknown: "bad" };
 
-export function StaffOrders({ orders, restaurant, onSettle }) {
+/** `older` and `isOlder` as the desk tells; `onTurn(cursor)` shows another page. */
+export function StaffOrders({ orders, older, isOlder, restaurant, onSettle, onTurn }) {
   const heap = (title, list, name) => list.length > 0 && html`
     <section aria-labelledby=${name}>
       <h2 id=${name}>${title}</h2>
@@ -20,13 +20,15 @@ export function StaffOrders({ orders, restaurant, onSettle }) {
       </ul>
     </section>`;
   const count = Object.values(orders).flat().length;
-  const isCut = count >= NEWEST;
   return html`
     ${count === 0 && html`<p class="empty soft">${label.noOrders}</p>`}
     ${heap(label.waiting, orders.waiting, "waiting")}
     ${heap(label.onTheirWay, orders.onTheirWay, "on-their-way")}
-    ${heap(label.over, orders.over, "over")}
-    ${isCut && html`<p class="soft small">${label.newest(NEWEST)}</p>`}`;
+    ${heap(isOlder ? label.older : label.over, orders.over, "over")}
+    <p class="staff-pages">
+      ${isOlder && html`<button class="plain quiet" type="button" onClick=${() => onTurn(null)}>${button.newest}</button>`}
+      ${older !== null && html`<button class="plain quiet" type="button" onClick=${() => onTurn(older)}>${button.older}</button>`}
+    </p>`;
 }
 
 function OrderCard({ order, restaurant, onSettle }) {

@@ -3,9 +3,11 @@
 import { CartDrawer } from "./CartDrawer.js";
 import { createCartStore } from "./cart.js";
 import { setupConnection } from "./connection.js";
+import { Elsewhere } from "./Elsewhere.js";
+import { followOrders, NO_INSTRUCTIONS } from "./instructions.js";
 import { MenuScreen } from "./MenuScreen.js";
 import { MyOrdersDrawer } from "./MyOrdersDrawer.js";
-import { Elsewhere, NameSheet } from "./NameSheet.js";
+import { NameSheet } from "./NameSheet.js";
 import { Notices } from "./Notices.js";
 import { OrderConfirmationSheet } from "./OrderConfirmationSheet.js";
 import { arrived, followNews, passing } from "./passing.js";
@@ -14,17 +16,18 @@ import { label, note } from "./wording.js";
 import { html, render, signal, useEffect } from "./view.js";
 
 const tableCode = decodeURIComponent(location.pathname.split("/").pop());
-const instructionsKey = `comanda.instructions.${tableCode}`;
+const instructionsKey = `comanda.written.${tableCode}`;
 
 const store = createCartStore();
 const connection = setupConnection({ baseUrl: location.origin, tableCode, store });
 const state = signal(store.getState());
-const instructions = signal(kept(() => sessionStorage.getItem(instructionsKey)) ?? "");
+const instructions = signal(kept(() => JSON.parse(sessionStorage.getItem(instructionsKey))) ?? NO_INSTRUCTIONS);
 
 store.subscribe((table) => {
+  instructions.value = followOrders(instructions.value, table);
   state.value = table;
 });
-instructions.subscribe((text) => kept(() => sessionStorage.setItem(instructionsKey, text)));
+instructions.subscribe((written) => kept(() => sessionStorage.setItem(instructionsKey, JSON.stringify(written))));
 store.subscribe(askForName);
 followNews(store);
 
@@ -39,13 +42,18 @@ function kept(access) {
 
 /** Specification 1.B: the cart locks at once; what follows comes from the server. */
 function handleCheckout() {
-  connection.placeOrder(instructions.value.trim());
+  connection.placeOrder(instructions.value.text.trim());
+}
+
+/** Who changes the words means them: nothing goes out by itself with the old ones. */
+function handleInstructions(text) {
+  connection.cancelRetry();
+  instructions.value = { ...instructions.value, text };
 }
 
 /** An outcome is shown once: a confirmation as a sheet, a late refusal as a notice. */
-function showOutcome({ outcome, lastOrder, memberId }) {
+function showOutcome({ outcome, lastOrder }) {
   if (outcome?.status === "confirmed") {
-    if (outcome.placedBy === memberId) instructions.value = "";
     show("done");
     return;
   }
@@ -92,7 +100,7 @@ function App() {
         : html`<${MenuScreen} ...${shared} />`}
     </div>
     <${CartDrawer} ...${shared} isOpen=${sheet === "cart"} arrived=${arrived.value}
-      instructions=${instructions} onCheckout=${handleCheckout} />
+      instructions=${instructions.value} onInstructions=${handleInstructions} onCheckout=${handleCheckout} />
     <${MyOrdersDrawer} table=${table} isOpen=${sheet === "orders"} />
     <${OrderConfirmationSheet} table=${table} isOpen=${sheet === "done"} />
     <${NameSheet} table=${table} connection=${connection} isOpen=${isAsking.value} />

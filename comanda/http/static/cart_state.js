@@ -24,8 +24,11 @@ const USUAL_MINOR_DIGITS = 2;
  *   timeout: say so, offer `connection.resolveNow()`.
  * @property {{attempt: number, limit: number, secondsLeft: number}|null} retry  The automatic retry that
  *   is about to come, counting down; `connection.cancelRetry()` stops it.
+ * @property {boolean} retryElsewhere  The last order failed, it was another member's, and their phone may
+ *   be about to try it again by itself.
  * @property {{order_id: string, status: "confirmed"|"failed", error: string|null, allow_retry: boolean,
- *   placed_by: string, tries: number}|null} lastOrder  How the last order ended; null after an edit.
+ *   placed_by: string, tries: number, special_instructions: string}|null} lastOrder  How the last order
+ *   ended; null after an edit.
  * @property {{order_id: string, stage: string, lines: object[]}[]} ordersInDoubt  Orders whose lock ended
  *   before their outcome; the staff look after them.
  * @property {{orderId: string, status: "confirmed"|"failed", error: string|null, late: boolean,

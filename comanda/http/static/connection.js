@@ -1,13 +1,15 @@
 // A member's connection to their table, for any front end: it sits down, keeps the store of `cart.js`
 // true over refreshes, sleep and tunnels, and sends what the member does. No DOM, no framework.
 
-import { ApiError, createApi } from "./api.js";
+import { createApi } from "./api.js";
 import { browserSurroundings } from "./browser.js";
+import { ApiError } from "./call.js";
 import { WORDS } from "./cart.js";
 import { randomId } from "./ids.js";
 import { createKept } from "./kept.js";
 import { createMenuReader } from "./menu_reader.js";
 import { createOrderWatch } from "./order_watch.js";
+import { createOthersRetry } from "./others_retry.js";
 import { createOutbox } from "./outbox.js";
 import { createOutcomes } from "./outcomes.js";
 import { createReconnector } from "./reconnector.js";
@@ -64,6 +66,8 @@ export function setupConnection(options) {
   const outbox = createOutbox({ clock, lost: commandLost });
   const outcomes = createOutcomes(store);
   const watch = createOrderWatch({ store, clock, isVisible, isConnected: () => link !== null, place });
+
+  const othersRetry = createOthersRetry({ store, clock });
 
   let seat = null;
   let reconnector = null;
@@ -127,6 +131,7 @@ export function setupConnection(options) {
       const { session_pid, member_id, member_token, restaurant, table, settings } = answer;
       sit({ session_pid, member_id, member_token, restaurant, table, settings });
       store.set({ rememberedName: newName });
+      await loadCartSnapshot(); // on a connection that is open: there before a websocket is
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       store.set({ phase: "needs_name" });
@@ -159,6 +164,7 @@ export function setupConnection(options) {
     link = null;
     outbox.clear();
     watch.forget();
+    othersRetry.forget();
     store.forgetCommands();
     clock.clearTimeout(poll);
     poll = null;
@@ -183,11 +189,10 @@ export function setupConnection(options) {
 
   function joined(newLink, snapshot) {
     link = newLink;
-    const again = store.getState().seq !== null;
     takeSnapshot(snapshot);
     outbox.sendAgain(link);
     watch.connected();
-    if (again) menu.load(); // `menu_updated` may have been missed
+    menu.load(); // a `menu_updated` may have been missed
   }
 
   function told(from, message) {
@@ -232,6 +237,7 @@ export function setupConnection(options) {
   /** The store has followed the server. */
   function followed({ bySnapshot }) {
     watch.look();
+    othersRetry.follow();
     outcomes.look({ bySnapshot });
     remember();
   }

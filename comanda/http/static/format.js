@@ -1,6 +1,6 @@
 // Money, times, initials and colours. Pure.
 
-const AVATAR_COLOURS = 8; // style.css has so many
+const AVATAR_COLOURS = 8; // menu.css has so many
 
 const moneyFormats = new Map();
 
@@ -33,7 +33,7 @@ export function initials(name) {
   return ends.map((word) => [...word][0].toLocaleUpperCase()).join("") || "?";
 }
 
-/** The same colour for the same member on every phone: a class of style.css. */
+/** The same colour for the same member on every phone: a class of menu.css. */
 export function colourClass(memberId) {
   let sum = 0;
   for (const sign of memberId || "") sum = (sum * 31 + sign.codePointAt(0)) >>> 0;

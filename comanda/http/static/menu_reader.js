@@ -1,6 +1,6 @@
 // The restaurant's menu: kept over a refresh, read under its ETag, changed by what the server tells.
 
-import { ApiError } from "./api.js";
+import { ApiError } from "./call.js";
 
 /** Reads the menu of the store's restaurant into the store. */
 export function createMenuReader({ api, store, kept }) {

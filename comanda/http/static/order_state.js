@@ -20,15 +20,39 @@ export const soldOutLines = (table) => table.items.filter((line) => !line.availa
 const hasFailed = (table) => table.lastOrder?.status === "failed" && table.orderProcessingStatus === "failed";
 const mayRetry = (table) => hasFailed(table) && table.lastOrder.allow_retry;
 
-/** The sentence about the order, null where there is nothing to say. `action`: "ask", "stop", "remove" or null. */
+/**
+ * The sentence about the order, null where there is nothing to say. `action`: "ask", "stop", "remove" or null.
+ * `more` says whose order failed, where it was another member's; else it is "".
+ */
 export function messageOf(table) {
   if (table.cartLocked) return lockedMessage(table);
   const soldOut = soldOutLines(table);
   if (soldOut.length > 0) return say("bad", words.soldOut([...new Set(soldOut.map((line) => line.name))]), "remove");
   if (!hasFailed(table)) return null;
   const { error } = table.lastOrder;
-  if (!mayRetry(table)) return say("bad", words.failedForGood(error));
-  return say("bad", words.failed(error), table.retry === null ? null : "stop");
+  const more = failureOfOthers(table);
+  if (!mayRetry(table)) return say("bad", words.failedForGood(error), null, more);
+  return say("bad", words.failed(error), table.retry === null ? null : "stop", more);
+}
+
+/** A phone that is away retries nothing. */
+function failureOfOthers(table) {
+  if (table.lastOrder.placed_by === table.memberId) return "";
+  const name = placerOf(table);
+  const isOnline = table.members.some((one) => one.member_id === table.lastOrder.placed_by && one.online);
+  const more = table.retryElsewhere && isOnline ? ` ${words.retryElsewhere(name)}` : "";
+  return words.failedOf(name) + more;
+}
+
+/** Who placed the last order, by name. */
+export function placerOf({ lastOrder, members }) {
+  return members.find((one) => one.member_id === lastOrder.placed_by)?.name || label.someone;
+}
+
+/** All of it as one text, for who hears it. */
+export function spokenOf(table) {
+  const message = messageOf(table);
+  return message === null ? "" : `${message.text} ${message.more}`.trim();
 }
 
 function lockedMessage(table) {
@@ -41,7 +65,7 @@ function lockedMessage(table) {
   return say("calm", mine ? words.processing : words.lockedBy(locker(table)));
 }
 
-const say = (tone, text, action = null) => ({ tone, text, action });
+const say = (tone, text, action = null, more = "") => ({ tone, text, action, more });
 
 /** What the bar at the bottom says about the order: the cart's own label where there is nothing. */
 export function barOf(table) {

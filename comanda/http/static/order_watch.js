@@ -1,6 +1,8 @@
 // This member's order from sending to outcome: its timer, and the automatic retry of a failed one
 // (specification 4.2, 5.2, 5.4, 7.2).
 
+import { retryWaitSeconds } from "./retry.js";
+
 /**
  * Watches at most one order: a table's cart is locked by one at a time. `place(instructions)` sends the
  * order once more, `isConnected()` says whether that can be done.
@@ -55,10 +57,8 @@ export function createOrderWatch({ store, clock, isVisible, isConnected, place }
   }
 
   function planRetry(lastOrder, instructions, secondsToFailure) {
-    const { retry_limit, retry_delay_seconds, order_timeout_seconds } = settings();
-    if (lastOrder.status !== "failed" || !lastOrder.allow_retry || !isVisible()) return;
-    if (lastOrder.tries > retry_limit || secondsToFailure >= order_timeout_seconds) return;
-    const wait = retry_delay_seconds * 2 ** (lastOrder.tries - 1); // `tries` counts on every device
+    const wait = retryWaitSeconds(lastOrder, settings(), secondsToFailure);
+    if (wait === null || !isVisible()) return;
     plan = {
       orderId: lastOrder.order_id,
       attempt: lastOrder.tries,

@@ -117,12 +117,20 @@ function Warnings({ waiting }) {
 }
 
 function Section({ api, restaurant }) {
-  const { tables, orders, menu } = known.value ?? {};
+  const { tables, orders, older, isOlder, menu } = known.value ?? {};
   if (section.value === "codes") {
     return html`<${StaffCodes} restaurant=${restaurant} fetchCodes=${(address) => api.codes(restaurant.id, address)} />`;
   }
   if (!tables) return html`<p class="soft" aria-busy="true">${label.loading}</p>`;
-  if (section.value === "orders") return html`<${StaffOrders} orders=${orders} restaurant=${restaurant} onSettle=${done(api.resolve)} />`;
+  if (section.value === "orders") {
+    const turn = async (cursor) => {
+      await desk.turn(cursor);
+      scrollTo(0, 0);
+      document.querySelector("main")?.focus(); // the button of before is gone, or another's
+    };
+    return html`<${StaffOrders} orders=${orders} older=${older} isOlder=${isOlder} restaurant=${restaurant}
+      onSettle=${done(api.resolve)} onTurn=${turn} />`;
+  }
   if (section.value === "menu") {
     const patch = done((itemId, change) => api.patch(restaurant.id, itemId, change));
     return html`<${StaffMenu} menu=${menu} restaurant=${restaurant} onPatch=${patch} />`;

@@ -1,50 +1,30 @@
 // The server's HTTP calls that the staff's page makes.
 
-import { ApiError } from "./api.js";
+import { createCall } from "./call.js";
+import { note } from "./staff_wording.js";
 
-/** One call, from its first byte to its last. */
-const TIMEOUT_MS = 10_000;
-
-/** Orders that the page shows at most, besides those that wait. */
-export const NEWEST = 100;
+const PAGE = 50; // orders shown at once, besides those that wait
 
 const WAITING = 200; // the server's bound
 
+const KNOWN = 8; // answers remembered: what one page asks for, and the page before it
+
 /** The calls with one staff token. `fetch` and `clock` are as in `setupConnection`. Each raises `ApiError`. */
 export function createStaffApi({ baseUrl, fetch, clock, token }) {
-  const known = new Map(); // path -> {etag, told}: what is asked for again and again
-
-  async function call(method, path, { body, headers = {} } = {}) {
-    const giveUp = new AbortController();
-    const timer = clock.setTimeout(() => giveUp.abort(), TIMEOUT_MS);
-    const sent = { ...headers, Authorization: `Bearer ${token}` };
-    if (body !== undefined) sent["Content-Type"] = "application/json";
-    try {
-      const response = await fetch(new URL(path, baseUrl).href, {
-        method,
-        headers: sent,
-        body: body === undefined ? undefined : JSON.stringify(body),
-        signal: giveUp.signal,
-      });
-      const told = [204, 304].includes(response.status) ? null : await response.json();
-      if (response.ok || response.status === 304) return { told, response };
-      throw new ApiError(response.status, told.code, told.detail);
-    } catch (error) {
-      if (error instanceof ApiError) throw error;
-      throw new ApiError(0, "no_connection", "The server cannot be reached.");
-    } finally {
-      clock.clearTimeout(timer);
-    }
-  }
+  const known = new Map(); // path -> {etag, told}: what is asked for again and again, the last used last
+  const anybodysCall = createCall({ baseUrl, fetch, clock, unreachable: note.unreachable });
+  const call = (method, path, more) => anybodysCall(method, path, { ...more, token });
 
   /** What `path` tells; the very same object as before where nothing has changed. */
   async function look(path) {
     const before = known.get(path);
     const headers = before === undefined ? {} : { "If-None-Match": before.etag };
     const { told, response } = await call("GET", path, { headers });
-    if (response.status === 304) return before.told;
-    known.set(path, { etag: response.headers.get("ETag"), told });
-    return told;
+    const now = response.status === 304 ? before : { etag: response.headers.get("ETag"), told };
+    known.delete(path);
+    known.set(path, now);
+    if (known.size > KNOWN) known.delete(known.keys().next().value);
+    return now.told;
   }
 
   const part = encodeURIComponent;
@@ -56,8 +36,9 @@ export function createStaffApi({ baseUrl, fetch, clock, token }) {
 
     menu: async (restaurantId) => (await look(`/api/restaurants/${restaurantId}/menu`)).sections,
 
-    /** The newest orders in any state, newest first. */
-    orders: async (restaurantId) => (await look(`/api/restaurants/${restaurantId}/orders?limit=${NEWEST}`)).orders,
+    /** A page of the orders in any state, newest first: `{orders, next}`. `cursor` null: the newest. */
+    orders: (restaurantId, cursor) =>
+      look(`/api/restaurants/${restaurantId}/orders?limit=${PAGE}${cursor === null ? "" : `&cursor=${part(cursor)}`}`),
 
     /** Orders that wait for the staff, and those of which an incident stands, however old. */
     async waiting(restaurantId) {

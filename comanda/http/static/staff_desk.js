@@ -8,7 +8,7 @@ import { newlyWaiting, sorted } from "./staff_orders.js";
 /** From an answer to the next question. */
 const LOOK_EVERY_MS = 2_000;
 
-const NOTHING = { tables: null, orders: null, menu: null, news: [], problem: null, seenAt: null };
+const NOTHING = { tables: null, orders: null, older: null, isOlder: false, menu: null, news: [], problem: null, seenAt: null };
 
 /**
  * @param {object} options
@@ -16,11 +16,13 @@ const NOTHING = { tables: null, orders: null, menu: null, news: [], problem: nul
  * @param {number} options.restaurantId
  * @param {object} options.clock with `now`, `setTimeout` and `clearTimeout`.
  * @param {function} options.tell gets each new state: `tables`, `menu` and `orders` (as `sorted` gives them) are
- *   null until they are known; `news` are orders that have just come to wait for the staff; `problem` is the error
+ *   null until they are known; `older` is the cursor of the page of orders after the one that is shown, null
+ *   where there is none; `isOlder` whether that one is not the newest; `news` are orders that have just come to wait for the staff; `problem` is the error
  *   that the last look ended with; `seenAt` is when a look last went well.
  */
 export function createDesk({ api, restaurantId, clock, tell }) {
   let state = NOTHING;
+  let cursor = null; // of the page of orders that is shown: one at a time, however many there are
   let timer = null;
   let looking = null;
   let isOver = false;
@@ -32,16 +34,19 @@ export function createDesk({ api, restaurantId, clock, tell }) {
   }
 
   async function lookOnce() {
+    const shown = cursor;
     try {
-      const [tables, menu, newest, waiting] = await Promise.all([
+      const [tables, menu, page, waiting] = await Promise.all([
         api.tables(restaurantId),
         api.menu(restaurantId),
-        api.orders(restaurantId),
+        api.orders(restaurantId, shown),
         api.waiting(restaurantId),
       ]);
-      const orders = sorted([...newest, ...waiting]);
+      if (shown !== cursor) return; // another page is wanted meanwhile, and looked for next
+      const orders = sorted([...page.orders, ...waiting]);
       const news = newlyWaiting(state.orders?.waiting ?? null, orders.waiting);
-      become({ tables, menu, orders, problem: null, seenAt: new Date(), ...(news.length > 0 ? { news } : {}) });
+      const paged = { older: page.next, isOlder: shown !== null };
+      become({ tables, menu, orders, ...paged, problem: null, seenAt: new Date(), ...(news.length > 0 ? { news } : {}) });
     } catch (problem) {
       become({ problem });
     }
@@ -55,14 +60,22 @@ export function createDesk({ api, restaurantId, clock, tell }) {
     if (!isOver) timer = clock.setTimeout(look, LOOK_EVERY_MS);
   }
 
+  /** Look now, after something was done; a look that began before may not have seen it. */
+  async function refresh() {
+    if (looking !== null) await looking;
+    if (!isOver && looking === null) await look();
+    else await looking;
+  }
+
   return {
     start: () => void look(),
 
-    /** Look now, after something was done; a look that began before may not have seen it. */
-    async refresh() {
-      if (looking !== null) await looking;
-      if (!isOver && looking === null) await look();
-      else await looking;
+    refresh,
+
+    /** Show the page of orders after the one that is shown; null: the newest again. */
+    async turn(to) {
+      cursor = to;
+      await refresh();
     },
 
     close() {

@@ -24,6 +24,8 @@ export const button = {
   save: "Save",
   cancel: "Cancel",
   print: "Print the sheet",
+  older: "Older orders",
+  newest: "Back to the newest",
 };
 
 export const tab = { tables: "Tables", orders: "Orders", menu: "Menu", codes: "QR codes" };
@@ -49,7 +51,8 @@ export const note = {
     `Close ${label}? ${n === 1 ? "Its guest is" : `Its ${n} guests are`} signed out and the cart is gone. Orders stay.`,
   badPrice: (digits) => (digits === 0 ? "A number, without decimals" : `A number, with up to ${digits} decimals`),
   reasonNeeded: "Say why, in a few words.",
-  unreachable:
+  unreachable: "The server cannot be reached.",
+  codesUnreachable:
     "No phone can follow these codes: they lead to this very machine. Start Comanda with --host 0.0.0.0, or name its address with --public-url.",
   sheet: "Six codes fit on a page of A4. Cut along the lines.",
   stillOnItsWay: "It is still on its way. Once it has arrived this can be closed.",
@@ -74,7 +77,7 @@ export const label = {
   onTheirWay: "On their way",
   over: "Settled",
   noOrders: "Nothing is ordered yet",
-  newest: (n) => `The newest ${n} orders are shown.`,
+  older: "Older orders",
   order: (orderId) => `Order ${orderId}`,
   placed: (who, time) => `${who}, ${time}`,
   reason: "Why? This is kept on record.",

@@ -113,6 +113,7 @@ function orderConfirmed(table, event, minorDigits) {
     allow_retry: false,
     placed_by: event.order.placed_by,
     tries: 0,
+    special_instructions: event.order.special_instructions,
   };
   return { ...UNLOCKED, ...withoutLocked(table, minorDigits), last_order };
 }
@@ -127,6 +128,7 @@ function orderFailed(table, event) {
     allow_retry: event.allow_retry,
     placed_by: table.locked_by_member,
     tries: before + 1,
+    special_instructions: event.special_instructions,
   };
   return { ...UNLOCKED, items: moveAll(table, "pending"), last_order };
 }

@@ -44,6 +44,9 @@ export const state = {
   confirmed: "Order placed successfully! 🎉",
   failed: (error) => `Order failed: ${reasonOf(error)}. Tap to retry.`,
   failedForGood: (error) => `Order failed: ${reasonOf(error)}. Please change the cart or ask the staff.`,
+  /** On the other phones. */
+  failedOf: (name) => `This was the order of ${apart(name)}.`,
+  retryElsewhere: (name) => `${apart(name)}'s phone may try again by itself in a moment.`,
   lockedBy: (name) => `Order being processed by ${apart(name)}`,
   lost: "Connection lost. Reconnecting...",
   gone: "The connection could not be restored.",
@@ -53,6 +56,7 @@ export const state = {
   retryIn: (seconds) => `Trying again by itself in ${seconds} s.`,
   needsStaff: "We do not know yet whether the kitchen has this order. The staff have been told; please ask them.",
   soldOut: (names) => `Sold out: ${names.map(apart).join(", ")}.`,
+  closedMeanwhile: "The table was closed before the kitchen had answered. Please ask the staff.",
   inDoubt: "The kitchen is still being asked about this order. The cart is open for more.",
 };
 
@@ -95,6 +99,7 @@ export const label = {
   instructions: "Special instructions",
   instructionsPlaceholder: "Anything that the kitchen should know",
   instructionsWhy: "Goes with the order that you place yourself.",
+  instructionsOf: (name) => `${apart(name)}'s order had these. They go with yours if you retry it.`,
   total: "Total",
   orders: "My Orders",
   noOrders: "Nothing ordered yet",
@@ -112,6 +117,7 @@ export const label = {
   name: "Your name",
   closed: "This table was closed",
   closedWhy: "Thank you for your visit. If you are still here, join again.",
+  closedOrders: "What this table ordered, as far as this phone knows",
   noTable: "There is no such table",
   noTableWhy: "Please scan the QR code on the table again, or ask the staff.",
 };

@@ -207,9 +207,9 @@ class ATable:
         (public_id,) = set(self.session.lines) - before
         return public_id
 
-    def places(self, by: str = "member_1", request_id: str | None = None) -> Order:
+    def places(self, by: str = "member_1", request_id: str | None = None, said: str = "") -> Order:
         """Order what is in the cart; the prepared order."""
-        order = self.says(place(self.session, request_id=request_id), by).start
+        order = self.says(place(self.session, request_id=request_id, said=said), by).start
         assert order is not None
         return order
 

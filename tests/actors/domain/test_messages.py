@@ -429,7 +429,7 @@ SNAPSHOT = CartSnapshot(
     order_processing_status="processing",
     pending_order=PendingOrder("ORD-7-12345", "sent", 1, "member_123", WHEN, WHEN),
     orders_in_doubt=(OrderInDoubt("ORD-7-12344", "needs_staff", (ORDERED,)),),
-    last_order=LastOrder("ORD-7-12343", "failed", "No", True, "member_123", 2),
+    last_order=LastOrder("ORD-7-12343", "failed", "No", True, "member_123", 2, "By the window"),
     members=(PresentMember("member_123", "Ana", True),),
     last_updated=WHEN,
 )
@@ -463,6 +463,7 @@ SNAPSHOT_FIELDS = {
         "allow_retry": True,
         "placed_by": "member_123",
         "tries": 2,
+        "special_instructions": "By the window",
     },
     "members": [{"member_id": "member_123", "name": "Ana", "online": True}],
     "last_updated": ON_THE_WIRE,
@@ -536,6 +537,7 @@ TOLD: list[tuple[Told, dict[str, Any]]] = [
             "Order failed. Please try again.",
             True,
             WHEN,
+            "By the window",
         ),
         {
             "type": "order_failed",
@@ -544,6 +546,7 @@ TOLD: list[tuple[Told, dict[str, Any]]] = [
             "error": "POS system unavailable",
             "message": "Order failed. Please try again.",
             "allow_retry": True,
+            "special_instructions": "By the window",
             "timestamp": ON_THE_WIRE,
         },
     ),

@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 
@@ -19,8 +18,6 @@ from comanda.actors.domain.messages import (
     OrderProcessing,
 )
 from comanda.actors.domain.order import (
-    Accepted,
-    NotSent,
     Order,
     Pending,
     PosOutcome,
@@ -28,14 +25,24 @@ from comanda.actors.domain.order import (
     Unknown,
 )
 
-from .helpers import LASSI, MARGHERITA, NOW, ATable, only
+from .helpers import LASSI, MARGHERITA, ATable, only
+from .stages import (
+    ACCEPTED,
+    NOT_SENT,
+    PENDING,
+    REFUSED,
+    UNKNOWN,
+    confirmed,
+    interrupted,
+    prepared,
+    rejected,
+    sent,
+    taken,
+    unknown,
+    with_staff,
+)
 
-ACCEPTED = Accepted("K-1")
-REFUSED = Rejected("unavailable", "POS system unavailable", True)
 REFUSED_FOR_GOOD = Rejected("closed", "The kitchen is closed", False)
-NOT_SENT = NotSent("connection refused")
-UNKNOWN = Unknown("no answer within 10 s")
-PENDING = Pending("K-1", NOW + timedelta(seconds=20))
 EVERY_OUTCOME: tuple[PosOutcome, ...] = (
     ACCEPTED,
     REFUSED,
@@ -44,56 +51,6 @@ EVERY_OUTCOME: tuple[PosOutcome, ...] = (
     UNKNOWN,
     PENDING,
 )
-
-
-def prepared() -> ATable:
-    table = ATable("Ana", "Ben")
-    table.adds(MARGHERITA, 2)
-    table.adds(LASSI, by="member_2")
-    table.places()
-    return table
-
-
-def sent() -> ATable:
-    table = prepared()
-    table.sends()
-    return table
-
-
-def unknown() -> ATable:
-    table = sent()
-    table.answers(UNKNOWN)
-    return table
-
-
-def taken() -> ATable:
-    table = sent()
-    table.answers(PENDING)
-    return table
-
-
-def with_staff() -> ATable:
-    table = unknown()
-    table.lock_ends()
-    return table
-
-
-def confirmed() -> ATable:
-    table = sent()
-    table.answers(ACCEPTED)
-    return table
-
-
-def rejected() -> ATable:
-    table = sent()
-    table.answers(REFUSED)
-    return table
-
-
-def interrupted() -> ATable:
-    table = sent()
-    table.is_interrupted()
-    return table
 
 
 # --- The call starts (T2) -------------------------------------------------------------------------
@@ -240,6 +197,7 @@ def test_a_refused_order_gives_its_lines_back_to_the_cart(
     assert not decision.changes.removed
     event = only(OrderFailed, decision.events)
     assert (event.seq, event.order_id, event.error) == (seq + 1, "ORD-7-42", error)
+    assert event.special_instructions == "By the window"
     assert event.allow_retry is retry
     assert event.message == ("Order failed. Please try again." if retry else "Order failed.")
     assert table.session.processing_status == "failed"

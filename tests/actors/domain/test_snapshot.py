@@ -160,6 +160,7 @@ def test_the_status_goes_from_idle_to_processing_to_confirmed_to_idle() -> None:
         "allow_retry": False,
         "placed_by": "member_1",
         "tries": 0,
+        "special_instructions": "",
     }
     table.adds()
     statuses.append(seen(table)["order_processing_status"])
@@ -169,7 +170,7 @@ def test_the_status_goes_from_idle_to_processing_to_confirmed_to_idle() -> None:
 
 def test_the_status_goes_from_failed_to_idle_at_the_next_edit() -> None:
     table = a_table()
-    table.places()
+    table.places(said="By the window")
     table.sends()
     table.answers(Rejected("unavailable", "POS system unavailable", True))
     shown = seen(table)
@@ -183,6 +184,7 @@ def test_the_status_goes_from_failed_to_idle_at_the_next_edit() -> None:
         "allow_retry": True,
         "placed_by": "member_1",
         "tries": 1,
+        "special_instructions": "By the window",
     }
     table.says(RemoveItem("x"))
     assert seen(table)["order_processing_status"] == "idle"

@@ -8,10 +8,11 @@ import pytest
 from comanda.actors.domain.changes import LineMove
 from comanda.actors.domain.inputs import CallAnswered, StaffResolved
 from comanda.actors.domain.messages import OrderConfirmed, OrderFailed
-from comanda.actors.domain.order import Accepted, Order, Pending, Unknown
+from comanda.actors.domain.order import Accepted, Order, Pending
 from comanda.actors.domain.settling import REJECTED_BY_STAFF
 
-from .helpers import LASSI, MARGHERITA, NOW, ATable, only, refused
+from .helpers import LASSI, NOW, ATable, only, refused
+from .stages import prepared, sent, unknown, with_staff
 
 WHO = "restaurant 7's staff"
 WHY = "The kitchen has it"
@@ -23,32 +24,6 @@ def said(
     reference: str | None = None,
 ) -> StaffResolved:
     return StaffResolved(order_id, outcome, reference, WHY, WHO)
-
-
-def placed() -> ATable:
-    table = ATable("Ana", "Ben")
-    table.adds(MARGHERITA, 2)
-    table.adds(LASSI, by="member_2")
-    table.places()
-    return table
-
-
-def sent() -> ATable:
-    table = placed()
-    table.sends()
-    return table
-
-
-def unknown() -> ATable:
-    table = sent()
-    table.answers(Unknown("no answer within 10 s"))
-    return table
-
-
-def with_staff() -> ATable:
-    table = unknown()
-    table.lock_ends()
-    return table
 
 
 def test_a_confirmed_order_is_ordered_and_its_table_told() -> None:
@@ -152,7 +127,7 @@ def test_the_status_of_the_last_order_stays() -> None:
     assert table.session.processing_status == "confirmed"
 
 
-@pytest.mark.parametrize("made", [placed, sent, unknown, ATable])
+@pytest.mark.parametrize("made", [prepared, sent, unknown, ATable])
 def test_an_order_that_does_not_wait_for_the_staff_is_refused_to_them(
     made: Callable[[], ATable],
 ) -> None:

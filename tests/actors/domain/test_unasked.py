@@ -8,7 +8,6 @@ from comanda.actors.domain.incident import contradiction
 from comanda.actors.domain.inputs import CallAnswered, CallStarting, OutcomeHeard, StaffResolved
 from comanda.actors.domain.messages import OrderConfirmed, OrderFailed, OrderStateName
 from comanda.actors.domain.order import (
-    Accepted,
     NotSent,
     Pending,
     PosOutcome,
@@ -17,46 +16,14 @@ from comanda.actors.domain.order import (
 )
 
 from .helpers import ATable, only
+from .stages import ACCEPTED, REUSED, prepared, reused, sent, unknown, with_staff
 
 ORDER = "ORD-7-42"
-ACCEPTED = Accepted("K-1")
 REFUSED = Rejected("sold_out", "No more pizza", False)
-REUSED = Unknown("the POS has this key with another body", key_reused=True)
 
 
 def heard(outcome: PosOutcome) -> OutcomeHeard:
     return OutcomeHeard(ORDER, outcome, "callback evt_1")
-
-
-def prepared() -> ATable:
-    table = ATable("Ana", "Ben")
-    table.adds()
-    table.places()
-    return table
-
-
-def sent() -> ATable:
-    table = prepared()
-    table.sends()
-    return table
-
-
-def unknown() -> ATable:
-    table = sent()
-    table.answers(Unknown("no answer"))
-    return table
-
-
-def with_staff() -> ATable:
-    table = unknown()
-    table.lock_ends()
-    return table
-
-
-def reused() -> ATable:
-    table = sent()
-    table.answers(REUSED)
-    return table
 
 
 @pytest.mark.parametrize("made", [sent, unknown, with_staff])
@@ -77,7 +44,7 @@ def test_a_refusal_heard_unasked_gives_the_lines_back(made: Callable[[], ATable]
     decision = table.hears(heard(REFUSED))
     event = only(OrderFailed, decision.events)
     assert (event.error, event.allow_retry) == ("No more pizza", False)
-    assert [line.state for line in table.session.lines.values()] == ["pending"]
+    assert [line.state for line in table.session.lines.values()] == ["pending"] * 2
 
 
 def test_a_refusal_heard_after_the_lock_gives_nothing_back() -> None:

@@ -6,7 +6,8 @@ import time
 import pytest
 
 from comanda.simulation.evening import plan_evening
-from comanda.simulation.world import open_shelf, play
+from comanda.simulation.shelf import open_shelf
+from comanda.simulation.world import play
 
 from .mutants import ALL
 

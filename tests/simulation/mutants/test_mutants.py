@@ -3,7 +3,8 @@
 import pytest
 
 from comanda.simulation.evening import ProfileName, plan_evening
-from comanda.simulation.world import Shelf, play
+from comanda.simulation.shelf import Shelf
+from comanda.simulation.world import play
 
 from .mutants import ALL, Mutant
 

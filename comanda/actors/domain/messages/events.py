@@ -56,7 +56,10 @@ class OrderConfirmed(Struct, frozen=True, tag="order_confirmed"):
 
 
 class OrderFailed(Struct, frozen=True, tag="order_failed"):
-    """The POS has refused the order, or it provably never got there."""
+    """The POS has refused the order, or it provably never got there.
+
+    `special_instructions` are the order's: whoever at the table orders once more can send them again.
+    """
 
     seq: int
     order_id: str
@@ -64,6 +67,7 @@ class OrderFailed(Struct, frozen=True, tag="order_failed"):
     message: str
     allow_retry: bool
     timestamp: datetime
+    special_instructions: str = ""
 
 
 class CartUnlocked(Struct, frozen=True, tag="cart_unlocked"):

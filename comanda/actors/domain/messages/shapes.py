@@ -108,7 +108,10 @@ class OrderInDoubt(Struct, frozen=True):
 
 
 class LastOrder(Struct, frozen=True):
-    """How the table's last order ended; `tries` counts failures in a row of an unchanged cart."""
+    """How the table's last order ended; `tries` counts failures in a row of an unchanged cart.
+
+    `special_instructions` are that order's, so that whoever orders the cart once more can send them again.
+    """
 
     order_id: str
     status: Literal["confirmed", "failed"]
@@ -116,6 +119,7 @@ class LastOrder(Struct, frozen=True):
     allow_retry: bool
     placed_by: str
     tries: int
+    special_instructions: str = ""  # a session saved before this was told has none
 
 
 class PresentMember(Struct, frozen=True):

@@ -21,7 +21,7 @@ from comanda.http.limits import FrontLimits
 from comanda.http.metrics import Metrics
 from comanda.http.quart_app import make_quart_app
 from comanda.http.wire import frame
-from comanda.http.worker import WorkerLimits, bind
+from comanda.http.worker import WorkerLimits, bind, fast_way_misses
 from comanda.http.worker import serve as serve_http
 from comanda.logs import get_log, log_error, log_runtime
 from comanda.menu_file import LoadedMenu, demo_menu, load_menu_file
@@ -92,6 +92,11 @@ async def serve(
         port: int = sockets[0].getsockname()[1]
         url = settings.public_url or _url(settings.host, port)
         codes = tuple(table.code for one in menu.restaurants for table in one.tables)
+        missing = fast_way_misses()
+        if missing is not None:
+            get_log(__name__).warning(
+                "websockets are served the slow way, at twice the cost", missing=missing
+            )
         async with trio.open_nursery() as nursery:
             await nursery.start(house.run)
             stop_http = trio.Event()

@@ -48,9 +48,6 @@ class WorkerLimits:
     """More get 503. At some 40 kB each this is 400 MB, and as many file descriptors."""
     backlog: int = 1024
     """Connections the kernel holds until they are accepted: a room that reconnects at once."""
-    reads_together: bool = True
-    """One task reads all websockets, where the system can; else each connection reads its own."""
-
     request_head_timeout_seconds: float = 10
     """From the first byte of a request to the end of its headers; then 408."""
     request_body_timeout_seconds: float = 30

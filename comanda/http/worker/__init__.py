@@ -14,8 +14,9 @@ they are; what is replaced is replaced for a measured fact:
 - a full queue to an application that has ended blocks for ever: `Inbox` in its place.
 
 Each connection is one reader task, which always reads (see `MemberSocket` for the one pause), in a
-nursery with the application's task. Only HTTP/1.1 and 1.0 are spoken: an offer of h2c is ignored,
-HTTP/2 gets 505.
+nursery with the application's task. Once it is a websocket its task lends the socket to the
+`SharedReader`, where the fast way fits (`fast_way_misses`). Only HTTP/1.1 and 1.0 are spoken: an
+offer of h2c is ignored, HTTP/2 gets 505.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from __future__ import annotations
 from comanda.http.frames import text_frame
 from comanda.http.socket import MemberSocket, WorkerLimits
 
-from .fit import check_fit, tune_garbage_collection
+from .fit import check_fit, fast_way_misses, tune_garbage_collection
 from .serving import StartupError, bind, serve
 from .streams import CONNECTION_EXTENSION, SOCKET_EXTENSION
 
@@ -35,6 +36,7 @@ __all__ = [
     "WorkerLimits",
     "bind",
     "check_fit",
+    "fast_way_misses",
     "serve",
     "text_frame",
     "tune_garbage_collection",

@@ -38,6 +38,7 @@ class Connection(TCPServer):
         self.worker = worker
         self.encrypted = isinstance(stream, trio.SSLStream)
         self.socket: Any = (stream.transport_stream if self.encrypted else stream).socket
+        self.shared_reader = None if self.encrypted else worker.reader
         self.member: MemberSocket | None = None
         self.member_inbox: Inbox | None = None
         self._phase = Phase.IDLE
@@ -98,9 +99,9 @@ class Connection(TCPServer):
     async def _read(self) -> None:
         """Read until the peer's end, the connection's, or the deadline."""
         while not self._over:
-            websocket = None if self.encrypted else self._http.websocket
-            if websocket is not None and self.worker.reader is not None:
-                await self._lend(websocket, self.worker.reader)
+            websocket = self._http.websocket
+            if websocket is not None and self.shared_reader is not None:
+                await self._lend(websocket, self.shared_reader)
                 continue
             try:
                 data = await self.stream.receive_some(CHUNK_BYTES)
@@ -238,14 +239,14 @@ class Connection(TCPServer):
 
     def _take_back(self) -> None:
         self._over = True
-        if self.worker.reader is not None and not self.encrypted:
-            self.worker.reader.give_back(self.socket._sock)
+        if self.shared_reader is not None:
+            self.shared_reader.give_back(self.socket._sock)
 
     # What a `MemberSocket` needs
 
     def become_websocket(self) -> MemberSocket:
         # Over TLS every byte goes through the SSL stream, so nothing can be handed over at once.
-        raw = None if self.encrypted else self.socket._sock
+        raw = None if self.shared_reader is None else self.socket._sock
         self.member = MemberSocket(self.stream, raw, self.worker.limits, self)
         self.enter(Phase.BUSY)
         return self.member

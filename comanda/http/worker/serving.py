@@ -26,7 +26,7 @@ from comanda.http.socket import (
 )
 
 from .connection import Connection
-from .fit import check_fit
+from .fit import check_fit, fast_way_misses
 from .shared_reader import SharedReader
 from .streams import SOCKET_EXTENSION
 
@@ -69,7 +69,7 @@ class Worker:
         self.context = WorkerContext(None)
         self.state = LifespanState({})
         self.connections: set[Connection] = set()
-        self.reader = SharedReader() if limits.reads_together and SharedReader.fits() else None
+        self.reader = SharedReader() if fast_way_misses() is None else None
         self._log_error = log_error
         self._empty = trio.lowlevel.ParkingLot()
         self.config = Config()

@@ -32,11 +32,6 @@ class SharedReader:
         self._lent: dict[int, _Lent] = {}
         self._buffer = bytearray(CHUNK_BYTES)
 
-    @staticmethod
-    def fits() -> bool:
-        """Whether this system has what the reader needs; else each connection reads by itself."""
-        return hasattr(select, "epoll")
-
     async def run(self) -> None:
         """Read until cancelled."""
         try:

@@ -14,6 +14,7 @@ from comanda.pos.simulator.outcomes import Habits
 from comanda.pos.simulator.server import SimulatorSettings, run_simulator
 
 HOST = "127.0.0.1"
+LOOK_AGAIN_SECONDS = 0.05
 
 
 class Kitchen:
@@ -61,6 +62,14 @@ class Kitchen:
         async with httpx.AsyncClient(base_url=self.url, trust_env=False) as http:
             answer = await http.post("/control", json={"next": list(faults)})
         assert answer.is_success, answer.text
+
+    async def has_met_its_faults(self) -> None:
+        """Until none of the faults that it was told of is left: the last one's call has come."""
+        async with httpx.AsyncClient(base_url=self.url, trust_env=False) as http:
+            while True:
+                if not (await http.get("/control")).json()["next"]:
+                    return
+                await trio.sleep(LOOK_AGAIN_SECONDS)
 
 
 @asynccontextmanager

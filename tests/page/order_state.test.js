@@ -104,7 +104,7 @@ describe("the message", () => {
 
   it("says that the other phone may retry by itself, while that may come and the phone is there", () => {
     const others = { ...failed({ placed_by: BEN }), retryElsewhere: true };
-    const more = "This was the order of Ben. Ben's phone may try again by itself in a moment.";
+    const more = "This was the order of Ben, whose phone may try again by itself.";
     assert.equal(messageOf(others).more, more);
     const members = MEMBERS.map((one) => ({ ...one, online: one.member_id === ANA }));
     assert.equal(messageOf({ ...others, members }).more, "This was the order of Ben.");

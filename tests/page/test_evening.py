@@ -9,7 +9,7 @@ from .conftest import Table
 from .kitchen import Kitchen, a_kitchen
 from .phone import Phone, new_phone
 from .test_connection import LOST
-from .test_ordering import BY_ANA, CONFIRMED, PENDING, TIMED_OUT
+from .test_ordering import BY_ANA, CONFIRMED, PENDING, TIMED_OUT, WITH_THE_STAFF, order_id_on
 from .test_shared_cart import TIRAMISU, session_of
 
 KITCHEN_SECONDS = 2
@@ -18,8 +18,9 @@ KITCHEN_SECONDS = 2
 UNREACHABLE = "Order failed: The kitchen cannot be reached. Tap to retry."
 TIMES = [
     *("--order-timeout", "3"),  # above the kitchen's
-    *("--pos-timeout", "10"),
-    *("--retry-delay", "9"),  # the tap that stops it comes before
+    *("--pos-timeout", "9"),
+    *("--lock-limit", "11"),  # an order that hangs is soon the staff's
+    *("--retry-delay", "20"),  # the tap that stops it comes before
     *("--poll-interval", "0.5"),
 ]
 
@@ -37,6 +38,7 @@ async def test_two_guests_who_were_told_nothing_spend_the_evening(
             await the_kitchen_is_away(kitchen, ana, ben)
             await a_tunnel(ana, ben)
             await the_kitchen_takes_long(kitchen, ana, ben)
+            await nobody_knows(kitchen, table, ana, ben)
             await they_leave(table, ana, ben)
             for phone in (ana, ben):
                 await phone.check_quiet()
@@ -101,11 +103,16 @@ async def the_kitchen_is_away(kitchen: Kitchen, ana: Phone, ben: Phone) -> None:
     await ana.sees("Ben added 1 × Lemonade")
     await ana.shot("10-second-round")
     await ben.open_cart()
+    await ben.fill("textbox", "Special instructions", "Without ice")
     await ben.tap("button", "Place Order")
     await ben.sees(UNREACHABLE)
     await ben.sees("Trying again by itself")
     await ben.shot("11-failed")
-    await ana.sees("Order failed")
+    await ana.open_cart()
+    await ana.sees("This was the order of Ben, whose phone may try again by itself.")
+    await ana.sees("Ben's order had these.")
+    await ana.shot("12-failed-for-the-other")
+    await ana.tap("button", "Close")
     await kitchen.switch_on()
     await ben.tap("button", "Stop")
     await ben.tap("button", "Retry Order")
@@ -122,13 +129,13 @@ async def a_tunnel(ana: Phone, ben: Phone) -> None:
     await ana.button(PENDING, enabled=False, colour="gray")
     await ana.cut_network(offline=True)
     await ana.sees(LOST)
-    await ana.shot("12-connection-lost")
+    await ana.shot("13-connection-lost")
     await ben.sees(CONFIRMED)
     await ana.sees("Tap to reconnect")
-    await ana.shot("13-tap-to-reconnect")
+    await ana.shot("14-tap-to-reconnect")
     await ana.cut_network(offline=False)
     await ana.sees(CONFIRMED)
-    await ana.shot("14-back")
+    await ana.shot("15-back")
     for phone in (ana, ben):
         await phone.tap("button", "Back to the menu")
 
@@ -139,22 +146,39 @@ async def the_kitchen_takes_long(kitchen: Kitchen, ana: Phone, ben: Phone) -> No
     await ben.open_cart()
     await ben.tap("button", "Place Order")
     await ben.sees(TIMED_OUT)
-    await ben.shot("15-no-answer-yet")
+    await ben.shot("16-no-answer-yet")
     for phone in (ana, ben):
         await phone.sees(CONFIRMED)
     await ben.sees("after all")
-    await ben.shot("16-late")
+    await ben.shot("17-late")
     for phone in (ana, ben):
         await phone.tap("button", "Back to the menu")
 
 
+async def nobody_knows(kitchen: Kitchen, table: Table, ana: Phone, ben: Phone) -> None:
+    await kitchen.will("hang")
+    await ana.add("Affogato")
+    await ana.open_cart()
+    await ana.tap("button", "Place Order")
+    await kitchen.has_met_its_faults()
+    await kitchen.switch_off()  # in the midst of the order
+    await ana.sees(WITH_THE_STAFF)
+    await ana.shot("18-with-the-staff")
+    order_id = await order_id_on(ana)
+    word = {"outcome": "confirmed", "pos_reference": "by hand", "reason": "it is served"}
+    await table.staff("POST", f"/api/orders/{order_id}/resolve", **word)
+    for phone in (ana, ben):
+        await phone.sees(f"The kitchen has confirmed {order_id} after all.")
+        await phone.tap("button", "Back to the menu")
+
+
 async def they_leave(table: Table, ana: Phone, ben: Phone) -> None:
-    await ana.tap("button", "My Orders 4")
+    await ana.tap("button", "My Orders 5")
     await ana.sees("Ordered so far")
-    await ana.shot("17-my-orders")
+    await ana.shot("19-my-orders")
     for phone in (ana, ben):
         phone.excuse("401")
     await table.staff("POST", f"/api/sessions/{await session_of(ana)}/close")
     for phone in (ana, ben):
         await phone.sees("This table was closed")
-    await ana.shot("18-the-party-leaves")
+    await ana.shot("20-the-party-leaves")

@@ -132,14 +132,13 @@ async def test_whoever_retries_anothers_order_is_told_whose_it_was_and_sends_its
     ana, ben = await two_guests_with_a_margherita(seat)
     await ana.order("pos:reject, all at once")
     await ben.sees(FAILED)
-    await ben.sees("This was the order of Ana.")
-    await ben.sees("Ana's phone may try again by itself in a moment.")
+    await ben.sees("This was the order of Ana, whose phone may try again by itself.")
     await ben.sees("Ana's order had these. They go with yours if you retry it.")
     await ana.tap("button", "Stop")
     assert "This was the order of" not in await ana.text()
     await ben.shot("failed-of-other")
     await ben.tap("button", "Retry Order")
-    await ana.sees("This was the order of Ben.")
+    await ana.sees("This was the order of Ben")
     orders = (await table.staff("GET", f"/api/restaurants/{RESTAURANT}/orders")).json()["orders"]
     ours = [one for one in orders if one["table"] == table.label]
     assert [(one["placed_by_name"], one["special_instructions"]) for one in ours[-2:]] == [
@@ -174,6 +173,20 @@ async def test_when_the_table_is_closed_a_phone_still_shows_what_was_ordered(
         await phone.sees("What this table ordered, as far as this phone knows")
         await phone.one("article", f"Order {order_id}")
         await phone.sees("Ordered so far")
+
+
+async def test_a_closed_table_is_said_at_the_top_of_the_page_and_to_screen_readers(
+    seat: SeatAt, table: Table
+) -> None:
+    ana = await seat("Ana")
+    ana.excuse("401")
+    await ana.tab.run("scrollTo({top: 9999, behavior: 'instant'})")
+    assert await ana.tab.run("scrollY > 0")
+    await table.staff("POST", f"/api/sessions/{await session_of(ana)}/close")
+    await ana.sees("This table was closed")
+    assert await ana.tab.run("scrollY") == 0
+    heard = "[...document.querySelectorAll('[role=status]')].map((one) => one.textContent).join()"
+    assert "This table was closed" in await ana.tab.run(heard)
 
 
 async def test_a_note_that_is_being_written_outlasts_the_order_of_another(seat: SeatAt) -> None:

@@ -3,10 +3,11 @@
 import { Receipt } from "./icons.js";
 import { hasOrders, OrderList, OrderSum } from "./OrderList.js";
 import { button, label } from "./wording.js";
-import { html } from "./view.js";
+import { html, useLayoutEffect } from "./view.js";
 
 export function Elsewhere({ table, onSitDown }) {
   const isClosed = table.phase === "closed";
+  useLayoutEffect(() => scrollTo({ top: 0, behavior: "instant" }), []); // the menu may have been scrolled
   return html`
     <main class="elsewhere">
       <div class="empty">

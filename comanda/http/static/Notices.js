@@ -1,7 +1,7 @@
 // What passes by at the top: the connection, refusals, what others do. Screen readers hear all of it.
 
 import { spokenOf } from "./order_state.js";
-import { button, state as words } from "./wording.js";
+import { button, label, state as words } from "./wording.js";
 import { html } from "./view.js";
 
 export function Notices({ table, connection, passing, isSheetOpen }) {
@@ -23,5 +23,5 @@ export function Notices({ table, connection, passing, isSheetOpen }) {
         ${passing.map((one) => html`<p class="notice" key=${one.id}>${one.text}</p>`)}
       </div>
     </div>
-    <p class="unseen" role="status">${spokenOf(table)}</p>`;
+    <p class="unseen" role="status">${table.phase === "closed" ? label.closed : spokenOf(table)}</p>`;
 }

@@ -40,8 +40,7 @@ function failureOfOthers(table) {
   if (table.lastOrder.placed_by === table.memberId) return "";
   const name = placerOf(table);
   const isOnline = table.members.some((one) => one.member_id === table.lastOrder.placed_by && one.online);
-  const more = table.retryElsewhere && isOnline ? ` ${words.retryElsewhere(name)}` : "";
-  return words.failedOf(name) + more;
+  return table.retryElsewhere && isOnline ? words.failedAndMayComeAgain(name) : words.failedOf(name);
 }
 
 /** Who placed the last order, by name. */

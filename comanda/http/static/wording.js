@@ -44,9 +44,8 @@ export const state = {
   confirmed: "Order placed successfully! 🎉",
   failed: (error) => `Order failed: ${reasonOf(error)}. Tap to retry.`,
   failedForGood: (error) => `Order failed: ${reasonOf(error)}. Please change the cart or ask the staff.`,
-  /** On the other phones. */
   failedOf: (name) => `This was the order of ${apart(name)}.`,
-  retryElsewhere: (name) => `${apart(name)}'s phone may try again by itself in a moment.`,
+  failedAndMayComeAgain: (name) => `This was the order of ${apart(name)}, whose phone may try again by itself.`,
   lockedBy: (name) => `Order being processed by ${apart(name)}`,
   lost: "Connection lost. Reconnecting...",
   gone: "The connection could not be restored.",

@@ -134,22 +134,20 @@ class Member:
                 if self.seat.hello is not None:
                     transport.send(WSMsgType.TEXT, self.seat.hello)
                 if not self.seat.greeted:
-                    self.table.sit_unseen(self, monotonic())
+                    self.table.sit_unseen(self)
                 await self._arrived.wait()
         except (OSError, WSError, TimeoutError) as error:
             self._tally().fail(f"connect {type(error).__name__}")
             self._cut(line)
             return False
-        if not self.seated:  # closed instead of greeted
-            return False
-        command = self.command
-        if command is not None and command.request_id is not None:
-            transport.send(WSMsgType.TEXT, command.asked.frame)  # once more, under its old id
-        return True
+        return self.seated  # else it was closed instead of greeted
 
-    def sits(self, now: float) -> None:
-        """The server has greeted: the member is seated."""
+    def sits(self) -> None:
+        """The server has greeted: the member is seated, and asks once more for what was not answered."""
         self._arrived.set()
+        command, line = self.command, self.line
+        if command is not None and line is not None and line.transport is not None:
+            line.transport.send(WSMsgType.TEXT, command.asked.frame)
 
     def lost(self, line: _Line) -> None:
         """A connection is over."""

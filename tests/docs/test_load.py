@@ -1,7 +1,6 @@
 """docs/load.md against the load tester: its Python, its options, its defaults."""
 
 import ast
-import json
 import shutil
 import subprocess
 
@@ -32,16 +31,6 @@ def test_the_pages_plan_is_one() -> None:
 
 def test_the_pages_defaults_are_those_of_the_plan() -> None:
     assert f"`--edits-per-minute` ({Plan(server='').edits_a_minute:g})" in PAGE.text
-
-
-def test_the_commands_that_the_recipes_send_are_commands() -> None:
-    from comanda.actors.domain.messages import AddItem, RemoveItem, decode_command
-
-    add = {"type": "add_item", "menu_item_id": 456, "qty": 1, "request_id": "1-1-1"}
-    assert all(f'"{key}"' in PAGE.text or f"{key}:" in PAGE.text for key in add)
-    assert isinstance(decode_command(json.dumps(add)), AddItem)
-    remove = {"type": "remove_item", "public_id": "a", "request_id": "1"}
-    assert isinstance(decode_command(json.dumps(remove)), RemoveItem)
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no node")

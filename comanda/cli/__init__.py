@@ -1,4 +1,5 @@
-"""The command line: `comanda serve`, `demo`, `play`, `join`, `orders`, `resolve`, `pos`."""
+"""The command line: `comanda serve`, `demo`, `play`, `join`, `orders`, `resolve`, `pos`,
+`simulate`, `load`."""
 
 from .main import app, main
 

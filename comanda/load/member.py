@@ -4,7 +4,15 @@ import asyncio
 from collections.abc import Callable
 from time import monotonic
 
-from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+from picows import (
+    WSError,
+    WSFrame,
+    WSHandshakeError,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    ws_connect,
+)
 
 from .dialect import Asked, Dialect, Refused, Seat, SeatRefused
 from .table import Command, Table
@@ -14,7 +22,7 @@ CONNECT_SECONDS = 30.0
 """For one handshake, and for the snapshot after it. A server that starts a street at once is slow."""
 
 BACKOFF_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Between tries to sit down; then it is given up."""
+"""Between tries of a server that does not answer or take a connection; then it is given up."""
 
 LONGEST_WAIT_SECONDS = 30.0
 """Of a server's Retry-After: more is not waited for at once."""
@@ -86,26 +94,31 @@ class Member:
     # --- Coming and going ---------------------------------------------------------------------
 
     async def sit_down(self) -> bool:
-        """Take a seat and connect. False: the server would not, again and again."""
-        for wait in (*BACKOFF_SECONDS, None):
-            retry_after = 0.0
-            try:
-                self.seat = await self._dialect.seat(self.table.number, self.number)
-                break
-            except SeatRefused as error:
-                self._tally().fail(f"join {error.code}")
-                if not error.again:
-                    return False
-                retry_after = error.retry_after
-            except OSError as error:
-                self._tally().fail(f"join {type(error).__name__}")
-            if wait is None:
-                return False
-            await asyncio.sleep(min(max(wait, retry_after), LONGEST_WAIT_SECONDS))
-        assert self.seat is not None
+        """Take a seat and connect. False: the server would not."""
+        self.seat = await self._take_seat()
+        if self.seat is None:
+            return False
         self.name = self.seat.member
         self.table.name(self, self.name)
         return await self.connect()
+
+    async def _take_seat(self) -> Seat | None:
+        """Ask again as long as the server says "not now", and some times where it does not answer."""
+        silent = 0
+        while not self._leaving and silent < len(BACKOFF_SECONDS):
+            try:
+                return await self._dialect.seat(self.table.number, self.number)
+            except SeatRefused as error:
+                self._tally().fail(f"join {error.code}")
+                if not error.again:
+                    return None
+                wait = min(max(error.retry_after, BACKOFF_SECONDS[0]), LONGEST_WAIT_SECONDS)
+            except OSError as error:
+                self._tally().fail(f"join {type(error).__name__}")
+                wait = BACKOFF_SECONDS[silent]
+                silent += 1
+            await asyncio.sleep(wait)
+        return None
 
     async def connect(self) -> bool:
         """Open the websocket and wait until seated. False: it would not be, again and again."""
@@ -134,22 +147,20 @@ class Member:
                 if self.seat.hello is not None:
                     transport.send(WSMsgType.TEXT, self.seat.hello)
                 if not self.seat.greeted:
-                    self.table.sit_unseen(self, monotonic())
+                    self.table.sit_unseen(self)
                 await self._arrived.wait()
         except (OSError, WSError, TimeoutError) as error:
-            self._tally().fail(f"connect {type(error).__name__}")
+            self._tally().fail(f"connect {_in_words(error)}")
             self._cut(line)
             return False
-        if not self.seated:  # closed instead of greeted
-            return False
-        command = self.command
-        if command is not None and command.request_id is not None:
-            transport.send(WSMsgType.TEXT, command.asked.frame)  # once more, under its old id
-        return True
+        return self.seated  # else it was closed instead of greeted
 
-    def sits(self, now: float) -> None:
-        """The server has greeted: the member is seated."""
+    def sits(self) -> None:
+        """The server has greeted: the member is seated, and asks once more for what was not answered."""
         self._arrived.set()
+        command, line = self.command, self.line
+        if command is not None and line is not None and line.transport is not None:
+            line.transport.send(WSMsgType.TEXT, command.asked.frame)
 
     def lost(self, line: _Line) -> None:
         """A connection is over."""
@@ -246,3 +257,10 @@ class Member:
         if self.command is command:
             self.command = None
             self.free.set()
+
+
+def _in_words(error: Exception) -> str:
+    """The status with which a handshake was refused, else what went wrong."""
+    if isinstance(error, WSHandshakeError) and error.response is not None:
+        return f"status {int(error.response.status)}"
+    return type(error).__name__

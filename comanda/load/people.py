@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 
 from comanda.actors.domain.messages import (
@@ -59,6 +60,7 @@ class People:
         self._tally = tally
         self._spawn = spawn
         self._going = False
+        self._over = asyncio.Event()
         self._ordering: dict[str, float] = {}
         self._placed: dict[str, float] = {}
         table.on_event = self._event
@@ -84,6 +86,7 @@ class People:
     def stop(self) -> None:
         """They ask for nothing more; who is away comes back, to hear how it ended."""
         self._going = False
+        self._over.set()
 
     def look(self) -> None:
         """Nothing: each member's own task looks after them."""
@@ -193,10 +196,15 @@ class People:
         """The page is loaded anew: a closing handshake, then the snapshot with the same token."""
         self._tally().refreshes += 1
         member.leave(politely=True)
-        await asyncio.sleep(PAGE_LOAD_SECONDS * chance.lognormvariate(0, SPREAD))
+        await self._away(PAGE_LOAD_SECONDS * chance.lognormvariate(0, SPREAD))
 
     async def _drop(self, member: Member, chance: random.Random, due: float) -> None:
         """The network is gone for a while: the connection is cut, whatever is in flight."""
         self._tally().drops += 1
         member.leave(politely=False)
-        await asyncio.sleep(AWAY_SECONDS * chance.lognormvariate(0, SPREAD))
+        await self._away(AWAY_SECONDS * chance.lognormvariate(0, SPREAD))
+
+    async def _away(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._over.wait()

@@ -105,7 +105,7 @@ class Table:
                 self._tally().refuse(heard.code)
                 member.refused(heard)
             case Snapshot():
-                self._snapshot(member, heard, now)
+                self._snapshot(member, heard)
 
     def _told(self, member: "Member", told: Told, frame: bytes, now: float) -> None:
         seq = member.seq + 1 if told.seq < 0 else told.seq
@@ -216,7 +216,7 @@ class Table:
             return  # told before anybody of ours was there to hear it
         self.wrong(_missing(command))
 
-    def _snapshot(self, member: "Member", snapshot: Snapshot, now: float) -> None:
+    def _snapshot(self, member: "Member", snapshot: Snapshot) -> None:
         if member.seated:  # asked for, or sent with a refusal: the table may be further meanwhile
             if snapshot.seq == self.seq:
                 self._compare(snapshot, f"{member.who}'s snapshot")
@@ -233,7 +233,7 @@ class Table:
         elif snapshot.seq > self.seq:
             self._snapshots[snapshot.seq] = snapshot
         self._sit(member, snapshot.seq)
-        member.sits(now)
+        member.sits()
 
     # --- Who is there -------------------------------------------------------------------------
 
@@ -241,13 +241,13 @@ class Table:
         """The server calls a member so."""
         self._by_name[name] = member
 
-    def sit_unseen(self, member: "Member", now: float) -> None:
+    def sit_unseen(self, member: "Member") -> None:
         """A member's connection is open, and the server greets nobody."""
         if self.seated == 0 and self.seq < 0:
             self.seq = 0
             self._first = 1
         self._sit(member, self.seq)
-        member.sits(now)
+        member.sits()
 
     def _sit(self, member: "Member", seq: int) -> None:
         member.seq = seq
@@ -302,7 +302,7 @@ class Table:
                     f"{member.who} was told up to event {member.seq}, others up to event {self.seq}"
                 )
             waits = member.command
-            if waits is not None and waits.request_id is not None:
+            if member.seated and waits is not None and waits.request_id is not None:
                 self.wrong(f"{member.who}'s {waits.request_id} was never answered")
         if record is None:
             return

@@ -164,7 +164,10 @@ class _Websocket:
                 self._socket.lost()
 
     async def _attend(self) -> None:
-        await attend(self._gateway.front, self._head.pid, self._socket, self._accept)
+        try:
+            await attend(self._gateway.front, self._head.pid, self._socket, self._accept)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self._end.reset()  # the peer went away during the handshake
 
     async def _accept(self) -> None:
         accept = base64.b64encode(hashlib.sha1(self._head.key + _GUID).digest())

@@ -43,6 +43,7 @@ from .evening import Guest as Script
 from .gateway import Gateway, answer_http
 from .lives import TRY_AGAIN_SECONDS, Houses
 from .network import Network, connection
+from .restaurants import dishes_of, table_code
 from .witness import Done, Evidence, Witness
 
 SERVER = "http://comanda.simulated"
@@ -57,9 +58,6 @@ SESSION_CLOSED = 4410
 
 FLOOD = 130
 """A few more messages at once than the front's burst lets through."""
-
-DISHES = (456, 457, 458)
-"""What is on the menu."""
 
 
 class Phone:
@@ -147,22 +145,25 @@ class Guest:
         self,
         script: Script,
         seed: int,
-        table_code: str,
+        restaurant: int,
         houses: Houses[Gateway],
         witness: Witness,
         note: Callable[[str], None],
     ) -> None:
         """Args:
+        restaurant: the number of the one in which it sits down.
         note: writes a line of the trace.
         """
         self.script = script
         self.phone = Phone(script, seed, houses)
         self.finished = trio.Event()
         self.table: TableConnection | None = None
+        self.token: str | None = None
         self.has_left = False
         self._engine: _WatchedEngine | None = None
         self._devices: list[_WatchedEngine] = []
-        self._table_code = table_code
+        self._table_code = table_code(restaurant, script.table)
+        self._menu = dishes_of(restaurant)
         self._witness = witness
         self._note = note
         self._dishes = count(1)
@@ -239,7 +240,7 @@ class Guest:
                 break
             except (ClientError, httpx.HTTPError, trio.TooSlowError):
                 await trio.sleep(TRY_AGAIN_SECONDS)
-        api.token = answer.member_token
+        api.token = self.token = answer.member_token
         self._witness.watch(SessionKey(answer.restaurant.id, answer.session_pid))
         self._note(f"sits down at {self._table_code}")
         return Seat(
@@ -278,7 +279,7 @@ class Guest:
         assert self.table is not None
         assert self._engine is not None
         table, engine = self.table, self._engine
-        dish = DISHES[int(act.chance * 0.999 * len(DISHES))]
+        dish = self._menu[int(act.chance * 0.999 * len(self._menu))]
         line = self._some_line(act.chance)
         match act.what:
             case "add":
@@ -318,7 +319,7 @@ class Guest:
         elif old is not None:
             assert old.command.request_id is not None
             await engine.carry(
-                AddItem(DISHES[0], 3, self._new_note(), None, old.command.request_id),
+                AddItem(self._menu[0], 3, self._new_note(), None, old.command.request_id),
                 old.command.request_id,
             )
 

@@ -24,7 +24,6 @@ from .lives import Houses, Life
 from .logbook import Logbook
 from .pos import TruthPos
 from .shelf import Shelf
-from .staff import STAFF_TOKEN
 from .storage_troubles import StorageTroubles
 from .witness import Witness
 
@@ -63,6 +62,7 @@ class Succession:
         plan: Plan,
         shelf: Shelf,
         ids: CountedIds,
+        clock: VirtualClock,
         troubles: StorageTroubles,
         witness: Witness,
         logbook: Logbook,
@@ -71,7 +71,7 @@ class Succession:
         self._plan = plan
         self._shelf = shelf
         self._ids = ids
-        self._clock = VirtualClock()
+        self._clock = clock
         self._troubles = troubles
         self._witness = witness
         self._logbook = logbook
@@ -217,7 +217,7 @@ class Succession:
         return Front(
             house=house,
             members=MemberTokens(b"a key that signs this evening's tokens"),
-            staff=StaffTokens(STAFF_TOKEN, house.book),
+            staff=StaffTokens(None, house.book),
             metrics=Metrics(house),
             public_url=SERVER,
         )

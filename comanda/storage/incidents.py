@@ -6,7 +6,7 @@ cannot change meanwhile.
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Select, and_, func, select, text, update
+from sqlalchemy import Connection, Select, and_, func, or_, select, text, update
 
 from comanda.actors.domain.incident import (
     Incident,
@@ -22,6 +22,9 @@ from comanda.actors.ports import Standing, VoidDue, Weighed
 from . import bulk
 from .rows import INCIDENT_OPENED, incident_row, micros, order_of
 from .tables import STANDING, UNSETTLED, VOID_DUE, incidents, order_journal, voids
+
+NEXT_TRY_WITHIN = timedelta(minutes=10)
+"""No pause between two tries to take an order back is as long: the longest is 5.5 minutes."""
 
 _standing = text(STANDING)
 _void_due = text(VOID_DUE)
@@ -108,11 +111,17 @@ def waiting_for_staff(connection: Connection, limit: int) -> tuple[Order, ...]:
 
 
 def voids_due(connection: Connection, now: datetime, limit: int) -> tuple[VoidDue, ...]:
-    """Orders that the POS is to be asked to take back now, the longest due first."""
+    """Orders that the POS is to be asked to take back now, the longest due first.
+
+    One whose next try is further away than any pause is due, too: the clock has been put back since.
+    """
     rows = connection.execute(
         select(voids.c.tries, order_journal)
         .join(order_journal, order_journal.c.order_id == voids.c.order_id)
-        .where(_void_due, voids.c.next_at <= micros(now))
+        .where(
+            _void_due,
+            or_(voids.c.next_at <= micros(now), voids.c.next_at > micros(now + NEXT_TRY_WITHIN)),
+        )
         .order_by(voids.c.next_at)
         .limit(limit)
     )

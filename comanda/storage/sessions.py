@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, exists, select, text, update
+from sqlalchemy import Connection, and_, exists, or_, select, text, update
 
 from comanda.actors.domain.menu import Table
+from comanda.actors.domain.order import CLOCK_SLACK
 from comanda.actors.domain.session import Session
 from comanda.actors.ports import Loaded, NoSuchSession, Overdue, SessionKey
 
@@ -171,10 +172,16 @@ def unsettled_sessions(connection: Connection) -> tuple[SessionKey, ...]:
 
 
 def overdue_orders(connection: Connection, now: datetime, limit: int) -> tuple[Overdue, ...]:
-    """Orders in flight whose lock limit is before `now`, oldest first."""
+    """Orders in flight whose lock limit is before `now`, oldest first; as `Order.lock_has_ended`."""
     rows = connection.execute(
         select(order_journal.c.restaurant_id, order_journal.c.session_pid, order_journal.c.order_id)
-        .where(_in_flight, order_journal.c.lock_ends_at < micros(now))
+        .where(
+            _in_flight,
+            or_(
+                order_journal.c.lock_ends_at < micros(now),
+                order_journal.c.placed_at > micros(now + CLOCK_SLACK),
+            ),
+        )
         .order_by(order_journal.c.lock_ends_at)
         .limit(limit)
     )

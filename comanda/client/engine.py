@@ -81,6 +81,9 @@ class Engine:
         self._nursery = nursery
         self._surroundings = surroundings
         self._changed = trio.Event()
+        self._poll_again = trio.Event()
+        self.over = trio.Event()
+        """Set at the end, when `ended` says why."""
         self._tried = False
         self._leaving = False
         self._orders_known = False
@@ -112,6 +115,8 @@ class Engine:
         """Something has changed: who waits looks again."""
         self._changed.set()
         self._changed = trio.Event()
+        if self._should_poll():
+            self._poll_again.set()
 
     def check_open(self) -> None:
         """Raise `TableClosed` after the end."""
@@ -189,6 +194,8 @@ class Engine:
         self.store.unlock_cart()
         self.commands.fail_all(why)
         self.feed.end()
+        self.over.set()
+        self._poll_again.set()
         self.wake()
 
     # --- Heard from the link ----------------------------------------------------------------------
@@ -345,7 +352,8 @@ class Engine:
         """Specification 5.1: while cut off with an order pending, the snapshot over HTTP."""
         while self.ended is None:
             if not self._should_poll():
-                await self._changed.wait()
+                self._poll_again = trio.Event()
+                await self._poll_again.wait()
                 continue
             await self._surroundings.sleep(self.seat.settings.poll_interval_seconds)
             if not self._should_poll():

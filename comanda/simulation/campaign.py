@@ -143,11 +143,13 @@ def play_seeds(seeds: Iterable[int], profile: ProfileName, processes: int) -> It
 @contextmanager
 def _rare_collections() -> Iterator[None]:
     gc.collect()
+    gc.freeze()  # what is loaded by now stays: no collection need look at it
     gc.disable()
     try:
         yield
     finally:
         gc.enable()
+        gc.unfreeze()
 
 
 class _Worker:

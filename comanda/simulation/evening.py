@@ -21,7 +21,7 @@ PROFILES: tuple[ProfileName, ...] = (
 ORDERS_WANTED = 10
 """Each evening has at least so many orders, shared among its tables."""
 
-EVENING_SECONDS = 240.0
+EVENING_SECONDS = 80.0
 """Faults begin within this time; guests' scripts are about as long."""
 
 What = Literal[
@@ -166,3 +166,8 @@ class Plan(Struct, frozen=True):
     def restaurant_of(self, table: int) -> int:
         """The number of this table's restaurant among those of the house."""
         return self.restaurants[table] if self.restaurants else 0
+
+
+def late_guest(number: int) -> Guest:
+    """Who comes when everybody has left and too little was ordered: no script, and a good phone."""
+    return Guest(f"Guest {number}", 0, 0.0, patient=True, delay_seconds=0.0, acts=())

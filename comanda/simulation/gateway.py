@@ -81,8 +81,8 @@ class Gateway:
                 head = await _read_head(end)
                 if head is not None:
                     await _Websocket(self, end, head).run()
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                pass
+            except* (trio.BrokenResourceError, trio.ClosedResourceError):
+                pass  # the peer was gone, perhaps before its handshake was answered
             finally:
                 del self._ends[end]
                 await trio.aclose_forcefully(end)
@@ -164,10 +164,7 @@ class _Websocket:
                 self._socket.lost()
 
     async def _attend(self) -> None:
-        try:
-            await attend(self._gateway.front, self._head.pid, self._socket, self._accept)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            self._end.reset()  # the peer went away during the handshake
+        await attend(self._gateway.front, self._head.pid, self._socket, self._accept)
 
     async def _accept(self) -> None:
         accept = base64.b64encode(hashlib.sha1(self._head.key + _GUID).digest())

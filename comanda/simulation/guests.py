@@ -197,7 +197,7 @@ class Guest:
             stays = await self._follow(acts)
             if stays:
                 self.finished.set()
-                await self._until(lambda: False)
+                await engine.over.wait()
             self._note("leaves the table" if engine.ended is None else f"is out: {engine.ended}")
             for device in self._devices:
                 self.evidence.left.add(device.who)
@@ -253,20 +253,32 @@ class Guest:
             answer.table,
         )
 
+    async def order_more(self, chance: float) -> None:
+        """One dish and one order more, once the cart is open: the script is over, there is time."""
+        assert self.table is not None
+        await self._wait_for_open_cart()
+        await self.act(Act(0, "add", chance))
+        await self.act(Act(0, "order", chance))
+
     # --- What a guest does ----------------------------------------------------------------------------
 
     async def act(self, act: Act) -> None:
         """Do one thing; refusals and lost connections are part of an evening."""
         assert self.table is not None
-        store = self.table.store
-        if self.script.patient and store.cart_locked:
-            with trio.move_on_after(PATIENCE_SECONDS):
-                await self._until(lambda: not store.cart_locked)
+        if self.script.patient:
+            await self._wait_for_open_cart()
         try:
             await self._do(act)
             self._note(f"{act.what}: done")
         except (ClientError, httpx.HTTPError, trio.TooSlowError, ValueError) as error:
             self._note(f"{act.what}: {type(error).__name__} {error}")
+
+    async def _wait_for_open_cart(self) -> None:
+        assert self.table is not None
+        store = self.table.store
+        if store.cart_locked:
+            with trio.move_on_after(PATIENCE_SECONDS):
+                await self._until(lambda: not store.cart_locked)
 
     async def _until(self, wanted: Callable[[], bool]) -> None:
         assert self._engine is not None

@@ -46,6 +46,7 @@ class Life:
         self._counts = counts
         self._heard = heard
         self._woken = trio.Event()
+        self._is_gone = False
         self._thawed = trio.Event()
         self._at_death: dict[Callable[[], object], Callable[[], object]] = {}
 
@@ -62,6 +63,8 @@ class Life:
             await self._thawed.wait()
         if self.cut:
             await self._woken.wait()
+            if self._is_gone:
+                raise StorageUnavailable("simulated: the process is gone")
 
     def has_opened(self) -> None:
         """From now on it serves."""
@@ -117,6 +120,11 @@ class Life:
 
     def wake(self) -> None:
         """A paused house goes on. Nobody is connected to it any more."""
+        self._woken.set()
+
+    def be_gone(self) -> None:
+        """Its tasks are cancelled. What a shield keeps at one of its steps goes no further either."""
+        self._is_gone = True
         self._woken.set()
 
     @contextmanager

@@ -32,7 +32,8 @@ class _Pipe:
         self._bytes += len(taken)
         if not self.silent:
             self._parts.append((trio.current_time() + self._delay, taken))
-            self._arrival.unpark_all()
+            if len(self._parts) == 1:  # a reader waits for the first one to arrive already
+                self._arrival.unpark_all()
         return len(taken)
 
     async def wait_room(self) -> None:
@@ -40,6 +41,10 @@ class _Pipe:
             await self._room.park()
 
     async def take(self) -> bytes:
+        """What has arrived, waited for; b"" at the end. A checkpoint, and one step where it can be."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if self._parts and self._parts[0][0] <= trio.current_time():
+            await trio.lowlevel.cancel_shielded_checkpoint()
         while True:
             if self.broken:
                 raise trio.BrokenResourceError("simulated: the connection was reset")
@@ -52,6 +57,7 @@ class _Pipe:
                 with trio.move_on_at(self._parts[0][0]):
                     await self._arrival.park()
             elif self.ended and not self.silent:
+                await trio.lowlevel.checkpoint()
                 return b""
             else:
                 await self._arrival.park()
@@ -116,8 +122,8 @@ class End(trio.abc.Stream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """All that has arrived, however much that is; b"" at the end."""
-        await trio.lowlevel.checkpoint()
         if self._closed:
+            await trio.lowlevel.checkpoint()
             raise trio.ClosedResourceError
         return await self._incoming.take()
 

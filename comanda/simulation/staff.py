@@ -30,11 +30,20 @@ class Staff:
     async def change_menu(self, change: MenuChange) -> None:
         """Wait for the moment, and change the item."""
         await trio.sleep(change.at)
+        self._logbook.met("menu changed")
+        await self._change_item(change)
+
+    async def restock(self) -> None:
+        """Everything can be had again, everywhere."""
+        for restaurant in range(len(RESTAURANTS)):
+            for item in range(len(dishes_of(restaurant))):
+                await self._change_item(MenuChange(0, restaurant, item, available=True, price=None))
+
+    async def _change_item(self, change: MenuChange) -> None:
         number = RESTAURANTS[change.restaurant].restaurant_id
         path = f"/api/restaurants/{number}/menu/{dishes_of(change.restaurant)[change.item]}"
         given = {"available": change.available, "price": change.price}
         body = {name: value for name, value in given.items() if value is not None}
-        self._logbook.met("menu changed")
         await self._call(number, "PATCH", path, MenuEntry, body)
 
     async def close_table(self, closing: Closing, guests: Sequence[Guest]) -> None:

@@ -29,8 +29,8 @@ from .witness import Witness
 
 LIMITS = HouseLimits(
     idle_seconds=15.0,
-    sweeps=SweepLimits(locks_seconds=2.0),
-    reconciliation=ReconciliationLimits(voids_seconds=4.0),
+    sweeps=SweepLimits(locks_seconds=3.0, unsettled_seconds=10.0),
+    reconciliation=ReconciliationLimits(staff_orders_seconds=10.0, voids_seconds=6.0),
 )
 """Sweeps a little rarer than the defaults, since what they do not find is most of an evening's work; and
 a session leaves memory sooner, so that within an evening some do."""
@@ -137,6 +137,7 @@ class Succession:
             nursery.start_soon(self._open, life, pos)
             await life.died.wait()
             nursery.cancel_scope.cancel()
+            life.be_gone()
 
     async def _stall(self, life: Life, pos: TruthPos) -> None:
         """It is alive all the while, and goes on under its successor."""
@@ -147,6 +148,7 @@ class Succession:
             life.wake()
             await trio.sleep(PAUSE_SECONDS)
             nursery.cancel_scope.cancel()
+            life.be_gone()
 
     async def _serve_beside_another(self, life: Life, pos: TruthPos) -> None:
         """It freezes, goes on with its connections under its successor, and is killed at last."""
@@ -160,6 +162,7 @@ class Succession:
             await trio.sleep(PAUSE_SECONDS)
             life.die()
             nursery.cancel_scope.cancel()
+            life.be_gone()
 
     async def _live_until_drained(self, life: Life, pos: TruthPos) -> None:
         async with trio.open_nursery() as nursery:
@@ -175,6 +178,7 @@ class Succession:
                 self.late.append(f"a house took {took:.1f} s to end, asked at {asked_at:.1f} s")
             life.has_ended()
             nursery.cancel_scope.cancel()
+            life.be_gone()
 
     async def _open(self, life: Life, pos: TruthPos) -> None:
         """Run a house for this life; one that cannot start is started again, as a process would be."""

@@ -7,7 +7,8 @@ import trio
 from comanda.actors.domain.inputs import OutcomeHeard
 
 from .determinism import VirtualClock, dice_for, run_by_seed
-from .evening import Act, ClockJump, Cut, DeadPos, Plan, What
+from .evening import ClockJump, Cut, DeadPos, Plan, late_guest
+from .evening import Guest as Script
 from .guests import SILENCE_SECONDS, Guest
 from .intruders import Intruders
 from .ledger import Entry
@@ -26,11 +27,8 @@ from .witness import Witness
 SCRIPTS_SECONDS = 1500.0
 """A guest's script takes some 60 s, and at the worst a lock limit for each order; more is stuck."""
 
-MORE_ROUNDS = 30
-"""Tries to come to the plan's number of orders; orders that fail and carts that are locked use some up."""
-
-ROUND_SECONDS = 2.5
-"""Between two such tries: all of them together last longer than a lock."""
+RESTOCK_EVERY = 8
+"""Orders asked for beyond the scripts until the kitchen has everything again: all may be sold out."""
 
 SETTLE_SECONDS = 200.0
 """From the last fault until nothing is due: a lock limit, a quarantine, five tries of a void."""
@@ -80,17 +78,17 @@ class _World:
         self._dead: set[int] = set()
         self._broken: dict[str, list[str]] = {}
         self._seconds = 0.0
-        self._guests = [
-            Guest(
-                script,
-                plan.seed,
-                plan.restaurant_of(script.table),
-                self._houses,
-                self._witness,
-                self._logbook.notes_of(script.name),
-            )
-            for script in plan.guests
-        ]
+        self._guests = [self._new_guest(script) for script in plan.guests]
+
+    def _new_guest(self, script: Script) -> Guest:
+        return Guest(
+            script,
+            self._plan.seed,
+            self._plan.restaurant_of(script.table),
+            self._houses,
+            self._witness,
+            self._logbook.notes_of(script.name),
+        )
 
     def outcome(self, *, keep_trace: bool) -> Outcome:
         """How the evening is judged, once it is over."""
@@ -125,7 +123,7 @@ class _World:
                 nursery.start_soon(guest.run)
             async with trio.open_nursery() as troubles:
                 self._begin_troubles(troubles)
-                await self._dine()
+                await self._dine(nursery)
                 self._end_faults()
                 troubles.cancel_scope.cancel()
             try:
@@ -169,11 +167,11 @@ class _World:
         self._succession.end_deaths()
         self._storage.end()
 
-    async def _dine(self) -> None:
+    async def _dine(self, nursery: trio.Nursery) -> None:
         with trio.move_on_after(SCRIPTS_SECONDS) as patience:
             for guest in self._guests:
                 await guest.finished.wait()
-            await self._order_more()
+            await self._order_more(nursery)
             await trio.sleep_until(max(trio.current_time(), self._last_fault_at() + 1))
         if patience.cancelled_caught:
             self._stuck(f"the guests are not through after {SCRIPTS_SECONDS:g} s")
@@ -185,17 +183,26 @@ class _World:
         moments += [dead.at for dead in plan.dead_pos] + [one.at for one in plan.intrusions]
         return max(moments + [change.at for change in plan.menu], default=0.0)
 
-    async def _order_more(self) -> None:
+    async def _order_more(self, nursery: trio.Nursery) -> None:
         """Who is still there orders on until the evening has its number of orders."""
-        for number in range(MORE_ROUNDS):
+        number = 0
+        while len(self._witness.order_states()) < self._plan.orders:
             there = [guest for guest in self._guests if not guest.has_left]
-            if not there or len(self._witness.order_states()) >= self._plan.orders:
-                return
-            guest = there[number % len(there)]
-            rounds: tuple[What, ...] = ("add", "order")
-            for what in rounds:
-                await guest.act(Act(0, what, (number * 0.37) % 1))
-            await trio.sleep(ROUND_SECONDS)
+            if not there:
+                there = [await self._one_more_guest(nursery)]
+            await there[number % len(there)].order_more((number * 0.37) % 1)
+            await trio.sleep(0.5)
+            number += 1
+            if number % RESTOCK_EVERY == 0:
+                await self._staff.restock()
+
+    async def _one_more_guest(self, nursery: trio.Nursery) -> Guest:
+        """All have left: somebody else comes in."""
+        guest = self._new_guest(late_guest(len(self._guests)))
+        self._guests.append(guest)
+        nursery.start_soon(guest.run)
+        await guest.finished.wait()
+        return guest
 
     async def _come_to_rest(self) -> None:
         """The quiet tail: no more faults, the staff at hand, and everybody must come to see the same."""

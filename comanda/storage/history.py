@@ -4,7 +4,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, select, text
+from sqlalchemy import Connection, Row, bindparam, exists, select, text
 
 from comanda.actors.domain.messages import (
     IncidentRecord,
@@ -24,31 +24,43 @@ PAGE_MAX = 200
 """Orders on one page at the most, whatever is asked for: a page is one answer over HTTP."""
 
 
+# Statements stand here once: building one anew for each call costs more than running it.
+_lines_of_session = (
+    select(order_lines)
+    .join(orders, orders.c.order_id == order_lines.c.order_id)
+    .where(orders.c.session_pid == bindparam("pid"))
+    .order_by(order_lines.c.order_id, order_lines.c.number)
+)
+_orders_of_session = (
+    select(orders)
+    .where(orders.c.session_pid == bindparam("pid"))
+    .order_by(orders.c.order_number.desc())
+)
+_whose = select(
+    order_journal.c.restaurant_id, order_journal.c.session_pid, order_journal.c.state
+).where(order_journal.c.order_id == bindparam("order_id"))
+_order = select(order_journal).where(order_journal.c.order_id == bindparam("order_id"))
+_incidents_of = (
+    select(incidents)
+    .where(incidents.c.order_id.in_(bindparam("order_ids", expanding=True)))
+    .order_by(incidents.c.opened_at, incidents.c.kind)
+)
+
+
 def confirmed_orders(connection: Connection, pid: str) -> tuple[OrderRecord, ...]:
     """A session's history: its confirmed orders, newest first."""
     lines: dict[str, list[OrderLine]] = {}
-    for row in connection.execute(
-        select(order_lines)
-        .join(orders, orders.c.order_id == order_lines.c.order_id)
-        .where(orders.c.session_pid == pid)
-        .order_by(order_lines.c.order_id, order_lines.c.number)
-    ):
+    for row in connection.execute(_lines_of_session, {"pid": pid}):
         lines.setdefault(row.order_id, []).append(_line_of(row))
     return tuple(
         _confirmed_of(row, lines[row.order_id]).as_record()
-        for row in connection.execute(
-            select(orders).where(orders.c.session_pid == pid).order_by(orders.c.order_number.desc())
-        )
+        for row in connection.execute(_orders_of_session, {"pid": pid})
     )
 
 
 def find_order(connection: Connection, order_id: str) -> tuple[SessionKey, OrderStateName] | None:
     """The order's session and its state; None where there is none."""
-    row = connection.execute(
-        select(
-            order_journal.c.restaurant_id, order_journal.c.session_pid, order_journal.c.state
-        ).where(order_journal.c.order_id == order_id)
-    ).first()
+    row = connection.execute(_whose, {"order_id": order_id}).first()
     return None if row is None else (SessionKey(row.restaurant_id, row.session_pid), row.state)
 
 
@@ -89,19 +101,13 @@ def orders_page(
 
 def staff_order(connection: Connection, order_id: str) -> StaffOrder | None:
     """One order as the staff read it; None where there is none."""
-    row = connection.execute(
-        select(order_journal).where(order_journal.c.order_id == order_id)
-    ).first()
+    row = connection.execute(_order, {"order_id": order_id}).first()
     return None if row is None else _for_staff(connection, [order_of(row)])[0]
 
 
 def _for_staff(connection: Connection, found: Sequence[Order]) -> tuple[StaffOrder, ...]:
     against: dict[str, list[IncidentRecord]] = {}
-    for row in connection.execute(
-        select(incidents)
-        .where(incidents.c.order_id.in_([order.order_id for order in found]))
-        .order_by(incidents.c.opened_at, incidents.c.kind)
-    ):
+    for row in connection.execute(_incidents_of, {"order_ids": [o.order_id for o in found]}):
         against.setdefault(row.order_id, []).append(incident_of(row).as_record())
     return tuple(order.as_staff_order(tuple(against.get(order.order_id, ()))) for order in found)
 

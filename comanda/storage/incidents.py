@@ -6,7 +6,7 @@ cannot change meanwhile.
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Select, and_, func, or_, select, text, update
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, text, update
 
 from comanda.actors.domain.incident import (
     Incident,
@@ -38,6 +38,38 @@ add_voids = bulk.insert(
 )
 
 
+# Statements stand here once: building one anew for each call costs more than running it.
+_order = select(order_journal).where(order_journal.c.order_id == bindparam("order_id"))
+_incident_known = select(incidents.c.kind).where(
+    incidents.c.order_id == bindparam("order_id"), incidents.c.kind == bindparam("kind")
+)
+_waiting_for_staff = (
+    select(order_journal)
+    .where(_needs_staff, ~order_journal.c.key_reused)
+    .order_by(order_journal.c.lock_ends_at)
+    .limit(bindparam("most"))
+)
+_voids_due = (
+    select(voids.c.tries, order_journal)
+    .join(order_journal, order_journal.c.order_id == voids.c.order_id)
+    .where(
+        _void_due, or_(voids.c.next_at <= bindparam("now"), voids.c.next_at > bindparam("beyond"))
+    )
+    .order_by(voids.c.next_at)
+    .limit(bindparam("most"))
+)
+_all_standing = select(
+    *(
+        select(func.count()).select_from(table).where(waits).scalar_subquery()
+        for table, waits in (
+            (order_journal, _needs_staff),
+            (incidents, _standing),
+            (voids, _void_due),
+        )
+    )
+)
+
+
 def void_row(wanted: VoidWanted) -> tuple[object, ...]:
     """The row of an order to be taken back at once."""
     return (wanted.order_id, micros(wanted.at), wanted.why, 0, micros(wanted.at))
@@ -47,9 +79,7 @@ def weigh(
     connection: Connection, order_id: str, outcome: PosOutcome, now: datetime
 ) -> Weighed | None:
     """Compare an answer with a settled order, and put what contradicts it on record."""
-    row = connection.execute(
-        select(order_journal).where(order_journal.c.order_id == order_id)
-    ).first()
+    row = connection.execute(_order, {"order_id": order_id}).first()
     if row is None:
         return None
     order = order_of(row)
@@ -58,9 +88,7 @@ def weigh(
     kind = None if order.key_reused else contradiction(order.state, outcome)
     if kind is None:
         return Weighed(settled=True)
-    known = connection.execute(
-        select(incidents.c.kind).where(incidents.c.order_id == order_id, incidents.c.kind == kind)
-    ).first()
+    known = connection.execute(_incident_known, {"order_id": order_id, "kind": kind}).first()
     if known is not None:
         return Weighed(settled=True)
     incident = Incident(order_id, kind, order.restaurant_id, now, in_words(outcome))
@@ -101,12 +129,7 @@ def close_incidents(connection: Connection, said: StaffResolved, spoken_at: date
 
 def waiting_for_staff(connection: Connection, limit: int) -> tuple[Order, ...]:
     """Orders in `needs_staff` of which the POS can still say something, the oldest first."""
-    rows = connection.execute(
-        select(order_journal)
-        .where(_needs_staff, ~order_journal.c.key_reused)
-        .order_by(order_journal.c.lock_ends_at)
-        .limit(limit)
-    )
+    rows = connection.execute(_waiting_for_staff, {"most": limit})
     return tuple(order_of(row) for row in rows)
 
 
@@ -115,16 +138,8 @@ def voids_due(connection: Connection, now: datetime, limit: int) -> tuple[VoidDu
 
     One whose next try is further away than any pause is due, too: the clock has been put back since.
     """
-    rows = connection.execute(
-        select(voids.c.tries, order_journal)
-        .join(order_journal, order_journal.c.order_id == voids.c.order_id)
-        .where(
-            _void_due,
-            or_(voids.c.next_at <= micros(now), voids.c.next_at > micros(now + NEXT_TRY_WITHIN)),
-        )
-        .order_by(voids.c.next_at)
-        .limit(limit)
-    )
+    moments = {"now": micros(now), "beyond": micros(now + NEXT_TRY_WITHIN)}
+    rows = connection.execute(_voids_due, {**moments, "most": limit})
     return tuple(VoidDue(order_of(row), row.tries) for row in rows)
 
 
@@ -157,15 +172,5 @@ def void_tried(
 
 def standing(connection: Connection) -> Standing:
     """How much waits for somebody: orders for the staff, incidents, orders to be taken back."""
-    return Standing(
-        needs_staff=_count(
-            connection,
-            select(func.count()).select_from(order_journal).where(_needs_staff),
-        ),
-        incidents=_count(connection, select(func.count()).select_from(incidents).where(_standing)),
-        voids=_count(connection, select(func.count()).select_from(voids).where(_void_due)),
-    )
-
-
-def _count(connection: Connection, query: Select[int]) -> int:
-    return connection.execute(query).scalar_one()
+    needs_staff, standing, voids = connection.execute(_all_standing).one()
+    return Standing(needs_staff=needs_staff, incidents=standing, voids=voids)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, exists, or_, select, text, update
+from sqlalchemy import Connection, and_, bindparam, exists, or_, select, text, update
 
 from comanda.actors.domain.menu import Table
 from comanda.actors.domain.order import CLOCK_SLACK
@@ -45,14 +45,82 @@ _insert_unless_open = bulk.insert(
 )
 
 
+# Statements stand here once: building one anew for each call costs more than running it.
+_find_open = select(dining_sessions.c.restaurant_id, dining_sessions.c.pid).where(
+    dining_sessions.c.restaurant_id == bindparam("restaurant_id"),
+    dining_sessions.c.table_code == bindparam("table_code"),
+    _open,
+)
+_money_of_restaurant = select(restaurants.c.currency, restaurants.c.minor_digits).where(
+    restaurants.c.restaurant_id == bindparam("restaurant_id")
+)
+_find = select(dining_sessions.c.restaurant_id, dining_sessions.c.closed_reason).where(
+    dining_sessions.c.pid == bindparam("pid")
+)
+_claim = (
+    update(dining_sessions)
+    .where(
+        dining_sessions.c.pid == bindparam("of_pid"),
+        dining_sessions.c.restaurant_id == bindparam("of_restaurant"),
+    )
+    .values(epoch=dining_sessions.c.epoch + 1)
+    .returning(*dining_sessions.c)
+)
+_members = (
+    select(members).where(members.c.session_pid == bindparam("pid")).order_by(members.c.number)
+)
+_lines = (
+    select(cart_items)
+    .where(cart_items.c.session_pid == bindparam("pid"))
+    .order_by(cart_items.c.position)
+)
+_unsettled_orders = (
+    select(order_journal)
+    .where(order_journal.c.session_pid == bindparam("pid"), _unsettled)
+    .order_by(order_journal.c.order_number)
+)
+_remembered = (
+    select(requests)
+    .where(requests.c.session_pid == bindparam("pid"))
+    .order_by(requests.c.member_id, requests.c.number)
+)
+_position = select(dining_sessions.c.epoch, dining_sessions.c.seq).where(
+    dining_sessions.c.pid == bindparam("pid")
+)
+_with_order_in_flight = (
+    select(order_journal.c.restaurant_id, order_journal.c.session_pid)
+    .where(_in_flight)
+    .order_by(order_journal.c.session_pid)
+)
+_overdue = (
+    select(order_journal.c.restaurant_id, order_journal.c.session_pid, order_journal.c.order_id)
+    .where(
+        _in_flight,
+        or_(
+            order_journal.c.lock_ends_at < bindparam("now"),
+            order_journal.c.placed_at > bindparam("now_and_slack"),
+        ),
+    )
+    .order_by(order_journal.c.lock_ends_at)
+    .limit(bindparam("most"))
+)
+_idle = (
+    select(dining_sessions.c.restaurant_id, dining_sessions.c.pid)
+    .where(
+        _open,
+        dining_sessions.c.opened_at < bindparam("before"),
+        dining_sessions.c.updated_at < bindparam("before"),
+        ~exists().where(and_(order_journal.c.session_pid == dining_sessions.c.pid, _in_flight)),
+    )
+    .order_by(dining_sessions.c.opened_at)
+    .limit(bindparam("most"))
+)
+
+
 def find_open_session(connection: Connection, table: Table) -> SessionKey | None:
     """The table's open session."""
     row = connection.execute(
-        select(dining_sessions.c.restaurant_id, dining_sessions.c.pid).where(
-            dining_sessions.c.restaurant_id == table.restaurant_id,
-            dining_sessions.c.table_code == table.code,
-            _open,
-        )
+        _find_open, {"restaurant_id": table.restaurant_id, "table_code": table.code}
     ).first()
     return None if row is None else SessionKey(row.restaurant_id, row.pid)
 
@@ -67,9 +135,7 @@ def open_session(connection: Connection, table: Table, pid: str, now: datetime) 
     if there is not None:
         return there
     restaurant = connection.execute(
-        select(restaurants.c.currency, restaurants.c.minor_digits).where(
-            restaurants.c.restaurant_id == table.restaurant_id
-        )
+        _money_of_restaurant, {"restaurant_id": table.restaurant_id}
     ).first()
     if restaurant is None:
         raise LookupError(f"there is no restaurant {table.restaurant_id}")
@@ -99,11 +165,7 @@ def open_session(connection: Connection, table: Table, pid: str, now: datetime) 
 
 def find_session(connection: Connection, pid: str) -> tuple[SessionKey, bool] | None:
     """The session's key and whether it is open; None where there is none."""
-    row = connection.execute(
-        select(dining_sessions.c.restaurant_id, dining_sessions.c.closed_reason).where(
-            dining_sessions.c.pid == pid
-        )
-    ).first()
+    row = connection.execute(_find, {"pid": pid}).first()
     return None if row is None else (SessionKey(row.restaurant_id, pid), row.closed_reason is None)
 
 
@@ -114,77 +176,37 @@ def activate(connection: Connection, key: SessionKey) -> Loaded:
         NoSuchSession: there is none of this restaurant with this pid.
     """
     row = connection.execute(
-        update(dining_sessions)
-        .where(
-            dining_sessions.c.pid == key.pid,
-            dining_sessions.c.restaurant_id == key.restaurant_id,
-        )
-        .values(epoch=dining_sessions.c.epoch + 1)
-        .returning(*dining_sessions.c)
+        _claim, {"of_pid": key.pid, "of_restaurant": key.restaurant_id}
     ).first()
     if row is None:
         raise NoSuchSession(key.pid)
+    of_session = {"pid": key.pid}
     session = session_of(
         row,
-        connection.execute(
-            select(members).where(members.c.session_pid == key.pid).order_by(members.c.number)
-        ),
-        connection.execute(
-            select(cart_items)
-            .where(cart_items.c.session_pid == key.pid)
-            .order_by(cart_items.c.position)
-        ),
-        [
-            order_of(order)
-            for order in connection.execute(
-                select(order_journal)
-                .where(order_journal.c.session_pid == key.pid, _unsettled)
-                .order_by(order_journal.c.order_number)
-            )
-        ],
-        connection.execute(
-            select(requests)
-            .where(requests.c.session_pid == key.pid)
-            .order_by(requests.c.member_id, requests.c.number)
-        ),
+        connection.execute(_members, of_session),
+        connection.execute(_lines, of_session),
+        [order_of(order) for order in connection.execute(_unsettled_orders, of_session)],
+        connection.execute(_remembered, of_session),
     )
     return Loaded(session, row.epoch)
 
 
 def seq_of(connection: Connection, session: Session) -> tuple[int, int] | None:
     """The epoch and seq that storage has for a session now."""
-    row = connection.execute(
-        select(dining_sessions.c.epoch, dining_sessions.c.seq).where(
-            dining_sessions.c.pid == session.pid
-        )
-    ).first()
+    row = connection.execute(_position, {"pid": session.pid}).first()
     return None if row is None else (row.epoch, row.seq)
 
 
 def unsettled_sessions(connection: Connection) -> tuple[SessionKey, ...]:
     """Sessions with an order in `prepared`, `sent` or `unknown`."""
-    rows = connection.execute(
-        select(order_journal.c.restaurant_id, order_journal.c.session_pid)
-        .where(_in_flight)
-        .order_by(order_journal.c.session_pid)
-    )
+    rows = connection.execute(_with_order_in_flight)
     return tuple(SessionKey(row.restaurant_id, row.session_pid) for row in rows)
 
 
 def overdue_orders(connection: Connection, now: datetime, limit: int) -> tuple[Overdue, ...]:
     """Orders in flight whose lock limit is before `now`, oldest first; as `Order.lock_has_ended`."""
-    rows = connection.execute(
-        select(order_journal.c.restaurant_id, order_journal.c.session_pid, order_journal.c.order_id)
-        .where(
-            _in_flight,
-            or_(
-                order_journal.c.lock_ends_at < micros(now),
-                order_journal.c.placed_at > micros(now + CLOCK_SLACK),
-            ),
-        )
-        .order_by(order_journal.c.lock_ends_at)
-        .limit(limit)
-    )
+    moments = {"now": micros(now), "now_and_slack": micros(now + CLOCK_SLACK)}
+    rows = connection.execute(_overdue, {**moments, "most": limit})
     return tuple(
         Overdue(SessionKey(row.restaurant_id, row.session_pid), row.order_id) for row in rows
     )
@@ -196,15 +218,5 @@ def idle_sessions(connection: Connection, before: datetime, limit: int) -> tuple
     An index on `updated_at` would be rewritten by every commit; sessions opened since `before` are
     passed over by `opened_at` instead, and the rest are few: tables with somebody at them.
     """
-    rows = connection.execute(
-        select(dining_sessions.c.restaurant_id, dining_sessions.c.pid)
-        .where(
-            _open,
-            dining_sessions.c.opened_at < micros(before),
-            dining_sessions.c.updated_at < micros(before),
-            ~exists().where(and_(order_journal.c.session_pid == dining_sessions.c.pid, _in_flight)),
-        )
-        .order_by(dining_sessions.c.opened_at)
-        .limit(limit)
-    )
+    rows = connection.execute(_idle, {"before": micros(before), "most": limit})
     return tuple(SessionKey(row.restaurant_id, row.pid) for row in rows)

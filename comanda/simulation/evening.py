@@ -74,12 +74,18 @@ class Crash(Struct, frozen=True):
     restart_after_seconds: float
 
 
+CutKind = Literal["reset", "silence", "unreachable", "slow"]
+
+
 class Cut(Struct, frozen=True):
-    """What happens to one guest's network: a reset, silence without an end, or nobody there."""
+    """What happens to one guest's network: a reset, silence without an end, or nobody there.
+
+    `slow`: the phone asks and asks, and reads no answer.
+    """
 
     guest: str
     at: float
-    kind: Literal["reset", "silence", "unreachable"]
+    kind: CutKind
     seconds: float
 
 

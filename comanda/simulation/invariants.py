@@ -12,6 +12,11 @@ from itertools import pairwise
 from comanda.actors.domain.messages import AddItem, ClearCart, PlaceOrder, RemoveItem, UpdateItem
 
 from .ledger import cooked
+from .neighbours import (
+    crashes_touch_no_other_session,
+    everybody_is_told_at_once,
+    orders_that_nothing_disturbs_are_settled_soon,
+)
 from .witness import Edit, Evidence, OrderSeen
 
 IN_FLIGHT = ("prepared", "sent", "unknown")
@@ -357,6 +362,9 @@ INVARIANTS: tuple[Invariant, ...] = (
     the_same_request_has_the_same_reply,
     totals_are_sums,
     everything_comes_to_rest,
+    crashes_touch_no_other_session,
+    orders_that_nothing_disturbs_are_settled_soon,
+    everybody_is_told_at_once,
 )
 
 

@@ -11,6 +11,7 @@ from .evening import (
     Closing,
     Crash,
     Cut,
+    CutKind,
     DeadPos,
     Guest,
     How,
@@ -120,12 +121,7 @@ def _crashes(dice: random.Random) -> tuple[Crash, ...]:
 
 
 def _cuts(dice: random.Random, guests: tuple[Guest, ...]) -> tuple[Cut, ...]:
-    kinds: tuple[Literal["reset", "silence", "unreachable"], ...] = (
-        "reset",
-        "reset",
-        "silence",
-        "unreachable",
-    )
+    kinds: tuple[CutKind, ...] = ("reset", "reset", "silence", "unreachable", "slow")
     cuts = [
         Cut(
             dice.choice(guests).name,

@@ -107,6 +107,14 @@ class Telling(NamedTuple):
     order_state: str | None
 
 
+class Closed(NamedTuple):
+    """A connection that the server has closed."""
+
+    at: float
+    connection: int
+    code: int
+
+
 class Viewed(NamedTuple):
     """The table at `seq` as somebody sees it: a phone, or storage."""
 
@@ -142,6 +150,16 @@ class Evidence:
     starts: list[float] = field(default_factory=list)
     """From when on a house could work, or work again after a fault of storage."""
     clock_jumps: list[ClockJumped] = field(default_factory=list)
+    crashes: list[float] = field(default_factory=list)
+    """When its actor crashed."""
+    closed: list[Closed] = field(default_factory=list)
+    """Connections that the server has closed."""
+    disturbances: list[tuple[float, float]] = field(default_factory=list)
+    """From when until when something was wrong that concerns every session: a house that ends, storage."""
+    pos_dead: list[tuple[float, float]] = field(default_factory=list)
+    """From when until when its restaurant's POS was dead, and the time to recover from that."""
+    plain_orders: set[str] = field(default_factory=set)
+    """Orders with which the POS does nothing wrong."""
     ledger: list[Entry] = field(default_factory=list)
     pos_knows: dict[str, str] = field(default_factory=dict)
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -161,13 +179,16 @@ class Witness:
         """What there is to be judged, by the session's pid."""
         self._keys: dict[str, SessionKey] = {}
         self._jumps: list[ClockJumped] = []
+        self._disturbances: list[tuple[float, float]] = []
         self._connection = connection
         self._note = note
 
     def watch(self, key: SessionKey) -> None:
         """From now on this dining session is checked."""
         self._keys.setdefault(key.pid, key)
-        self.sessions.setdefault(key.pid, Evidence(clock_jumps=self._jumps))
+        self.sessions.setdefault(
+            key.pid, Evidence(clock_jumps=self._jumps, disturbances=self._disturbances)
+        )
 
     def dining_sessions(self) -> tuple[SessionKey, ...]:
         """The dining sessions that are checked."""
@@ -214,6 +235,20 @@ class Witness:
     def clock_jumped(self, seconds: float) -> None:
         """The wall clock was put ahead by so much, or back."""
         self._jumps.append(ClockJumped(trio.current_time(), seconds))
+
+    def crashed(self, pid: str) -> None:
+        """A session's actor has crashed."""
+        if pid in self.sessions:
+            self.sessions[pid].crashes.append(trio.current_time())
+
+    def closed(self, pid: str, connection: int, code: int) -> None:
+        """The server closes a connection."""
+        if pid in self.sessions:
+            self.sessions[pid].closed.append(Closed(trio.current_time(), connection, code))
+
+    def disturbed(self, begin: float, end: float) -> None:
+        """Something is wrong in that time that concerns every session."""
+        self._disturbances.append((begin, end))
 
     def refused(self, why: str) -> None:
         """Storage has refused what it was given."""

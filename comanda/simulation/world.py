@@ -6,6 +6,7 @@ import trio
 
 from comanda.actors.domain.inputs import OutcomeHeard
 
+from .bounds import LOOK_EVERY_SECONDS, out_of_bounds
 from .determinism import VirtualClock, dice_for, run_by_seed
 from .evening import ClockJump, Cut, DeadPos, Plan, late_guest
 from .evening import Guest as Script
@@ -30,6 +31,9 @@ SCRIPTS_SECONDS = 1500.0
 RESTOCK_EVERY = 8
 """Orders asked for beyond the scripts until the kitchen has everything again: all may be sold out."""
 
+SLOW_SECONDS = 20.0
+"""So long a slow phone does not read: longer than the server waits for it to take a write."""
+
 SETTLE_SECONDS = 200.0
 """From the last fault until nothing is due: a lock limit, a quarantine, five tries of a void."""
 
@@ -51,6 +55,10 @@ def play(shelf: Shelf, plan: Plan, *, keep_trace: bool = False) -> Outcome:
     return world.outcome(keep_trace=keep_trace)
 
 
+DEAD_POS_SECONDS = 15.0
+"""From the return of a dead POS until all orders have been asked for again: a longest pause, and a call."""
+
+
 class StillDue(Exception):
     """The quiet tail does not come to its end."""
 
@@ -61,7 +69,7 @@ class _World:
         self._logbook = Logbook()
         self._witness = Witness(shelf.connection, self._logbook.note)
         self._clock = VirtualClock()
-        self._storage = StorageTroubles(plan, self._logbook)
+        self._storage = StorageTroubles(plan, self._witness, self._logbook)
         self._succession = Succession(
             plan,
             shelf,
@@ -76,6 +84,7 @@ class _World:
         self._intruders = Intruders(self._staff, self._witness, self._logbook)
         self._faults_ended = False
         self._dead: set[int] = set()
+        self._beyond_bounds: list[str] = []
         self._broken: dict[str, list[str]] = {}
         self._seconds = 0.0
         self._guests = [self._new_guest(script) for script in plan.guests]
@@ -119,6 +128,7 @@ class _World:
                 self._fault_of, nursery, self._call_back, self._entered, self._is_dead
             )
             nursery.start_soon(self._succession.live_and_die, self._pos, nursery)
+            nursery.start_soon(self._watch_bounds)
             for guest in self._guests:
                 nursery.start_soon(guest.run)
             async with trio.open_nursery() as troubles:
@@ -132,9 +142,19 @@ class _World:
                 self._stuck(str(due))
             self._witness.close(self._pos.ledger, self._pos.tells_when_asked())
             began = sorted(self._houses.starts + self._storage.recovered)
-            for evidence in self._witness.sessions.values():
+            plain = {key for key, fault in self._pos.faults.items() if fault.name == "none"}
+            for key in self._witness.dining_sessions():
+                evidence = self._witness.sessions[key.pid]
                 evidence.starts = began
+                evidence.plain_orders = plain
+                evidence.pos_dead = [
+                    (dead.at, dead.at + dead.seconds + DEAD_POS_SECONDS)
+                    for dead in self._plan.dead_pos
+                    if RESTAURANTS[dead.restaurant].restaurant_id == key.restaurant_id
+                ]
+            self._look_at_bounds()
             for name, sentences in (
+                ("everything_stays_bounded", self._beyond_bounds),
                 ("houses_end_in_time", self._succession.late),
                 ("nobody_reaches_what_is_not_theirs", self._intruders.got_in),
             ):
@@ -143,6 +163,16 @@ class _World:
             self._seconds = trio.current_time()
             self._logbook.note("the end")
             nursery.cancel_scope.cancel()
+
+    async def _watch_bounds(self) -> None:
+        while True:
+            await trio.sleep(LOOK_EVERY_SECONDS)
+            self._look_at_bounds()
+
+    def _look_at_bounds(self) -> None:
+        there = self._houses.alive_now()
+        if there is not None:
+            self._beyond_bounds += out_of_bounds(there[0])
 
     def _begin_troubles(self, troubles: trio.Nursery) -> None:
         for cut in self._plan.cuts:
@@ -289,6 +319,11 @@ class _World:
         self._logbook.met(f"network {cut.kind}", f"{guest.script.name}'s network: {cut.kind}")
         if cut.kind == "reset":
             network.cut()
+        elif cut.kind == "slow":
+            read_on = network.stop_reading()
+            await guest.ask_and_ask()
+            await trio.sleep(SLOW_SECONDS)
+            read_on()
         elif cut.kind == "silence":
             network.fall_silent()
             self._logbook.wait_on_record(SILENCE_SECONDS)

@@ -98,7 +98,7 @@ class PosTask:
             known = await self._ask(self._pos.look_up, order)
             if known is not None and not isinstance(known, Unknown):
                 return known
-            if self._clock.now() >= order.lock_ends_at:
+            if order.lock_has_ended(self._clock.now()):
                 return Unknown("the lock limit has passed; the staff have the order")
         while True:
             outcome = await self._ask(self._pos.submit, order)

@@ -85,7 +85,7 @@ def simulate(
     if plan is not None:
         _play_one(_read_plan(plan), trace)
     if seed is not None:
-        from comanda.simulation.evening import plan_evening
+        from comanda.simulation.planning import plan_evening
 
         _play_one(plan_evening(seed, profile), trace)
     if trace is not None:
@@ -200,7 +200,7 @@ def _all_marks(tally: "Tally") -> dict[str, int]:
 def _shrink(tally: "Tally") -> None:
     import msgspec
 
-    from comanda.simulation.evening import plan_evening
+    from comanda.simulation.planning import plan_evening
     from comanda.simulation.shelf import open_shelf
     from comanda.simulation.shrinking import shrink
 

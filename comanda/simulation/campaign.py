@@ -9,8 +9,9 @@ from contextlib import ExitStack, contextmanager
 from msgspec import Struct
 from msgspec.structs import replace
 
-from .evening import ProfileName, plan_evening
+from .evening import ProfileName
 from .outcome import Outcome
+from .planning import plan_evening
 from .shelf import Shelf, open_shelf
 from .world import play
 

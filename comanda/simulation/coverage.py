@@ -49,6 +49,13 @@ MARKS: dict[str, str] = {
     "storage had an outage": r"an outage begins",
     "a connection was reset": r"network: reset",
     "a connection fell silent": r"network: silence",
+    "a slow reader was put out": r"is closed 1013",
+    "a clock was put back": r"the clock is put back",
+    "a clock was put ahead": r"the clock is put ahead",
+    "a restaurant's POS was dead": r"the POS of restaurant \d+ is dead",
+    "an intruder was refused": r"intruder .*(token|401|403)",
+    "two restaurants had orders": r"ORD-7-[\s\S]*ORD-[89]-|ORD-8-[\s\S]*ORD-[79]-|ORD-9-[\s\S]*ORD-[78]-",
+    "a table rested in quarantine": r"is in quarantine",
     "the menu changed under a cart": r"hears menu_updated",
 }
 """Interesting places, each with what a trace says that has been there."""

@@ -84,11 +84,18 @@ def run_by_seed(seed: int, main: Callable[[], Awaitable[T]]) -> T:
 
 
 class VirtualClock:
-    """Wall-clock time that goes with Trio's."""
+    """Wall-clock time that goes with Trio's, unless somebody puts it ahead or back."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
 
     def now(self) -> datetime:
         """Now, aware, in UTC."""
-        return STARTS_AT + timedelta(seconds=trio.current_time())
+        return STARTS_AT + timedelta(seconds=trio.current_time()) + self._ahead
+
+    def jump(self, seconds: float) -> None:
+        """Put it ahead by so much, or back."""
+        self._ahead += timedelta(seconds=seconds)
 
 
 class CountedIds:

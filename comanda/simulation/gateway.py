@@ -37,10 +37,17 @@ from .network import End
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _TEXT = 0x81
-_LIMITS = WorkerLimits()
+LIMITS = WorkerLimits(outgoing_bytes=8_192)
+"""Less may wait for a slow reader than outside: in an evening nobody is told as much as 256 KiB."""
+
+CLOSE_BYTES = 128
+"""A close frame may come behind a full outlet."""
 
 Witnessed = Callable[[str, int, Told], None]
 """Is told of each message that leaves for a member: the session, the connection's number, the message."""
+
+Closed = Callable[[str, int, int], None]
+"""Is told of each connection that the server closes: the session, the connection's number, the code."""
 
 
 class Gateway:
@@ -52,6 +59,7 @@ class Gateway:
         life: Life,
         nursery: trio.Nursery,
         witnessed: Witnessed,
+        closed: Closed,
         new_number: Callable[[], int],
     ) -> None:
         """Args:
@@ -62,12 +70,20 @@ class Gateway:
         self.life = life
         self.new_number = new_number
         self._ends: dict[End, None] = {}
-        self._nursery = nursery
+        self.nursery = nursery
+        self.overfull: dict[int, int] = {}
+        """Connections for which more has waited than may, and how many bytes."""
         self._witnessed = witnessed
+        self._closed = closed
 
     def take(self, end: End) -> None:
         """Serve a websocket on this connection, in the house's own nursery."""
-        self._nursery.start_soon(self._serve, end)
+        self.nursery.start_soon(self._serve, end)
+
+    @property
+    def connections(self) -> int:
+        """Connections that are open now."""
+        return len(self._ends)
 
     def freeze(self, *, frozen: bool) -> None:
         """Have all connections stand still with their house, or go on with it."""
@@ -90,6 +106,10 @@ class Gateway:
     def tell_witness(self, pid: str, number: int, told: Told) -> None:
         if not self.life.cut:
             self._witnessed(pid, number, told)
+
+    def tell_closed(self, pid: str, number: int, code: int) -> None:
+        if not self.life.cut:
+            self._closed(pid, number, code)
 
 
 class _Head(msgspec.Struct, frozen=True):
@@ -127,6 +147,13 @@ class _WitnessedSocket(MemberSocket):
         if not self.closed and frame[0] == _TEXT:
             self.gateway.tell_witness(self.pid, self.number, told_in(frame))
         super().send_frame(frame)
+        if self.waiting_bytes > LIMITS.outgoing_bytes + len(frame) + CLOSE_BYTES:
+            self.gateway.overfull[self.number] = self.waiting_bytes
+
+    def close(self, code: int, reason: str = "") -> None:
+        if not self.closed:
+            self.gateway.tell_closed(self.pid, self.number, code)
+        super().close(code, reason)
 
 
 _last: tuple[bytes, Told] | None = None
@@ -149,11 +176,11 @@ class _Websocket:
         self._gateway = gateway
         self._end = end
         self._head = head
-        self._frames = FrameReader(_LIMITS.message_bytes)
+        self._frames = FrameReader(LIMITS.message_bytes)
 
     async def run(self) -> None:
         async with trio.open_nursery() as self._nursery:
-            self._socket = _WitnessedSocket(self._end, cast(Any, self._end), _LIMITS, self)
+            self._socket = _WitnessedSocket(self._end, cast(Any, self._end), LIMITS, self)
             self._socket.gateway = self._gateway
             self._socket.pid = self._head.pid
             self._socket.number = self._gateway.new_number()
@@ -214,7 +241,7 @@ class _Websocket:
         self._end.reset()
 
     async def _abort_later(self) -> None:
-        with trio.move_on_after(_LIMITS.close_timeout_seconds):
+        with trio.move_on_after(LIMITS.close_timeout_seconds):
             await self._socket.wait_closed()
             return
         self.abort()

@@ -43,6 +43,7 @@ from .evening import Guest as Script
 from .gateway import Gateway, answer_http
 from .lives import TRY_AGAIN_SECONDS, Houses
 from .network import Network, connection
+from .restaurants import dishes_of, table_code
 from .witness import Done, Evidence, Witness
 
 SERVER = "http://comanda.simulated"
@@ -55,11 +56,11 @@ SILENCE_SECONDS = ClientLimits().silence_seconds + ClientLimits().pong_timeout_s
 SESSION_CLOSED = 4410
 """The close code after which the table has another session for those who come."""
 
+PINGS = 200
+"""Their answers together are some 16 KiB, and of these less than 300 are refused."""
+
 FLOOD = 130
 """A few more messages at once than the front's burst lets through."""
-
-DISHES = (456, 457, 458)
-"""What is on the menu."""
 
 
 class Phone:
@@ -147,22 +148,25 @@ class Guest:
         self,
         script: Script,
         seed: int,
-        table_code: str,
+        restaurant: int,
         houses: Houses[Gateway],
         witness: Witness,
         note: Callable[[str], None],
     ) -> None:
         """Args:
+        restaurant: the number of the one in which it sits down.
         note: writes a line of the trace.
         """
         self.script = script
         self.phone = Phone(script, seed, houses)
         self.finished = trio.Event()
         self.table: TableConnection | None = None
+        self.token: str | None = None
         self.has_left = False
         self._engine: _WatchedEngine | None = None
         self._devices: list[_WatchedEngine] = []
-        self._table_code = table_code
+        self._table_code = table_code(restaurant, script.table)
+        self._menu = dishes_of(restaurant)
         self._witness = witness
         self._note = note
         self._dishes = count(1)
@@ -239,7 +243,7 @@ class Guest:
                 break
             except (ClientError, httpx.HTTPError, trio.TooSlowError):
                 await trio.sleep(TRY_AGAIN_SECONDS)
-        api.token = answer.member_token
+        api.token = self.token = answer.member_token
         self._witness.watch(SessionKey(answer.restaurant.id, answer.session_pid))
         self._note(f"sits down at {self._table_code}")
         return Seat(
@@ -290,7 +294,7 @@ class Guest:
         assert self.table is not None
         assert self._engine is not None
         table, engine = self.table, self._engine
-        dish = DISHES[int(act.chance * 0.999 * len(DISHES))]
+        dish = self._menu[int(act.chance * 0.999 * len(self._menu))]
         line = self._some_line(act.chance)
         match act.what:
             case "add":
@@ -330,7 +334,7 @@ class Guest:
         elif old is not None:
             assert old.command.request_id is not None
             await engine.carry(
-                AddItem(DISHES[0], 3, self._new_note(), None, old.command.request_id),
+                AddItem(self._menu[0], 3, self._new_note(), None, old.command.request_id),
                 old.command.request_id,
             )
 
@@ -354,6 +358,15 @@ class Guest:
 
     def _new_note(self) -> str:
         return f"{self.script.name} {next(self._dishes)}"
+
+    async def ask_and_ask(self) -> None:
+        """Have each device send more pings than their answers can wait."""
+        for device in self._devices:
+            link = device.link
+            with suppress(CouldNotConnect, ClientError, trio.TooSlowError):
+                for _ in range(PINGS if link is not None else 0):
+                    assert link is not None
+                    await link.send('{"type": "ping"}')
 
     # --- At the end of the evening --------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ They judge what was written down while a run went on, and know nothing of how it
 """
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -11,7 +12,12 @@ from itertools import pairwise
 from comanda.actors.domain.messages import AddItem, ClearCart, PlaceOrder, RemoveItem, UpdateItem
 
 from .ledger import cooked
-from .witness import Edit, Evidence
+from .neighbours import (
+    crashes_touch_no_other_session,
+    everybody_is_told_at_once,
+    orders_that_nothing_disturbs_are_settled_soon,
+)
+from .witness import Edit, Evidence, OrderSeen
 
 IN_FLIGHT = ("prepared", "sent", "unknown")
 LINE_MOVES = {
@@ -22,6 +28,9 @@ LINE_MOVES = {
 WATCH_SECONDS = 5.0
 """So long after the lock limit, or after a house has begun, an order may still be in flight: the sweep's
 interval, an activation and a commit."""
+
+CLOCK_SLACK_SECONDS = 5.0
+"""By so much a clock may be put back before a lock that was just begun is ended for it."""
 
 Invariant = Callable[[Evidence], Iterator[str]]
 
@@ -192,12 +201,41 @@ def locks_end_and_staff_are_told(evidence: Evidence) -> Iterator[str]:
     for before, after in pairwise(evidence.samples):
         began = max((at for at in evidence.starts if at <= after.at), default=0.0)
         for order_id, order in before.orders.items():
-            ends = max(order.lock_ends_at, began) + WATCH_SECONDS
+            ends = max(_lock_ends(evidence, order), began) + WATCH_SECONDS
             if order.state in IN_FLIGHT and after.at > ends:
                 yield f"{order_id} was {order.state} until {after.at:.1f} s, beyond {ends:.1f} s"
     for row in evidence.rows["order_journal"]:
         if row["state"] in IN_FLIGHT:
             yield f"{row['order_id']} is {row['state']} at the end"
+
+
+def _lock_ends(evidence: Evidence, order: OrderSeen) -> float:
+    """When this order's lock ends at the latest, in the evening's own time.
+
+    The deadline is the wall clock's. A clock that is put back to before the order was placed, for long
+    enough to be noticed, ends the lock; one that is put back by less delays its end by so much.
+    """
+    jumps = evidence.clock_jumps
+    begins = [0.0, *(jump.at for jump in jumps)]
+    ends = [*begins[1:], math.inf]
+    ahead = [sum(jump.seconds for jump in jumps[:number]) for number in range(len(jumps) + 1)]
+    spans = list(zip(begins, ends, ahead, strict=True))
+    latest = 0.0
+    for number, (begin, end, at) in enumerate(spans):
+        if begin <= order.placed_at - at <= end:
+            since_placed = [(order.placed_at - at, end, at), *spans[number + 1 :]]
+            latest = max(latest, _first_end(since_placed, order))
+    return latest
+
+
+def _first_end(spans: list[tuple[float, float, float]], order: OrderSeen) -> float:
+    placed_before = order.placed_at - CLOCK_SLACK_SECONDS - WATCH_SECONDS
+    for begin, end, ahead in spans:
+        if begin + ahead < placed_before:
+            return begin
+        if order.lock_ends_at - ahead <= end:
+            return max(begin, order.lock_ends_at - ahead)
+    raise AssertionError("the last span has no end")
 
 
 def epochs_never_go_back(evidence: Evidence) -> Iterator[str]:
@@ -324,6 +362,9 @@ INVARIANTS: tuple[Invariant, ...] = (
     the_same_request_has_the_same_reply,
     totals_are_sums,
     everything_comes_to_rest,
+    crashes_touch_no_other_session,
+    orders_that_nothing_disturbs_are_settled_soon,
+    everybody_is_told_at_once,
 )
 
 

@@ -1,11 +1,15 @@
 """A network in memory: streams with a delay, which can be cut, fall silent, or find nobody there."""
 
 from collections import deque
+from collections.abc import Callable
 
 import trio
 
 KERNEL_BYTES = 131_072
 """What one direction holds that was not read yet, as a server's send buffer does."""
+
+SLOW_KERNEL_BYTES = 2_048
+"""The same towards a phone that does not read: small, so that an evening fills it."""
 
 
 class _Pipe:
@@ -16,6 +20,7 @@ class _Pipe:
         self.ended = False
         self.silent = False
         self.held = False
+        self.room_bytes = KERNEL_BYTES
         self._delay = delay_seconds
         self._parts: deque[tuple[float, bytes]] = deque()
         self._bytes = 0
@@ -26,7 +31,7 @@ class _Pipe:
         """As a non-blocking socket's `send`: how much was taken; `BlockingIOError` where it is full."""
         if self.broken:
             raise ConnectionResetError("simulated: reset by peer")
-        taken = bytes(data[: KERNEL_BYTES - self._bytes])
+        taken = bytes(data[: max(0, self.room_bytes - self._bytes)])
         if not taken and data:
             raise BlockingIOError
         self._bytes += len(taken)
@@ -37,7 +42,7 @@ class _Pipe:
         return len(taken)
 
     async def wait_room(self) -> None:
-        while self._bytes >= KERNEL_BYTES and not self.broken:
+        while self._bytes >= self.room_bytes and not self.broken:
             await self._room.park()
 
     async def take(self) -> bytes:
@@ -146,6 +151,11 @@ class End(trio.abc.Stream):
         self._outgoing.silent = True
         self._incoming.silent = True
 
+    def stop_reading(self, *, stopped: bool) -> None:
+        """What comes to this side is not taken, while it is stopped; and not much of it fits."""
+        self._incoming.room_bytes = SLOW_KERNEL_BYTES if stopped else KERNEL_BYTES
+        self._incoming.hold(held=stopped)
+
     def freeze(self, *, frozen: bool) -> None:
         """Nothing arrives in either direction while it is frozen; then all of it does."""
         self._outgoing.hold(held=frozen)
@@ -178,6 +188,18 @@ class Network:
         """Reset all that is open."""
         for end in tuple(self._open):
             end.reset()
+
+    def stop_reading(self) -> Callable[[], None]:
+        """Have all that is open take nothing more in; call what is returned to read on."""
+        ends = tuple(self._open)
+        for end in ends:
+            end.stop_reading(stopped=True)
+
+        def read_on() -> None:
+            for end in ends:
+                end.stop_reading(stopped=False)
+
+        return read_on
 
     def fall_silent(self) -> None:
         """Make all that is open half-open."""

@@ -105,8 +105,10 @@ class TruthPos:
         nursery: trio.Nursery,
         call_back: Callable[[OutcomeHeard], Awaitable[object]],
         heard: Callable[[Entry], None] = lambda entry: None,
+        is_dead: Callable[[str], bool] = lambda order_id: False,
     ) -> None:
         """Args:
+        is_dead: whether the restaurant's POS to which the order of this key goes is dead now.
         fault_of: what goes wrong with the order of this key, which has just arrived first.
         call_back: tells whichever house lives, until it has heard.
         heard: is told of each entry of the ledger.
@@ -122,6 +124,7 @@ class TruthPos:
         self._nursery = nursery
         self._call_back = call_back
         self._heard = heard
+        self._is_dead = is_dead
         self._keys: dict[str, _Key] = {}
         self._silent_until: dict[str, float] = {}
         self._voids_failed: dict[str, int] = {}
@@ -146,7 +149,8 @@ class TruthPos:
         return fault
 
     def _is_silent(self, order_id: str) -> bool:
-        return trio.current_time() < self._silent_until.get(order_id, -math.inf)
+        silent = trio.current_time() < self._silent_until.get(order_id, -math.inf)
+        return silent or self._is_dead(order_id)
 
     # --- Calls that arrive; each is synchronous, its answer comes when it comes ----------------------
 
@@ -194,6 +198,8 @@ class TruthPos:
     def void(self, order: Order) -> bool:
         """Somebody takes an order back."""
         failed = self._voids_failed.get(order.order_id, 0)
+        if self._is_dead(order.order_id):
+            return False
         if failed < self._fault(order.order_id).void_failures:
             self._voids_failed[order.order_id] = failed + 1
             return False

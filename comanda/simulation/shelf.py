@@ -1,4 +1,4 @@
-"""The database of an evening, and the restaurants that are in it from the beginning."""
+"""The database of an evening, which outlives its houses."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -8,30 +8,10 @@ from typing import Any
 import trio
 from sqlalchemy import Connection
 
-from comanda.actors.domain.menu import Menu, MenuItem, Restaurant, Table
 from comanda.storage import engines
 from comanda.storage.inline import InlineStore, open_inline
 
-from .guests import DISHES
-
-RESTAURANT_ID = 7
-MENU = Menu(
-    RESTAURANT_ID,
-    "INR",
-    2,
-    {
-        DISHES[0]: MenuItem(DISHES[0], "Pizza", "Margherita", "", 62500, True),
-        DISHES[1]: MenuItem(DISHES[1], "Drinks", "Lassi", "", 9000, True),
-        DISHES[2]: MenuItem(DISHES[2], "Sweets", "Kulfi", "", 12050, True),
-    },
-)
-RESTAURANT = Restaurant(
-    RESTAURANT_ID,
-    "Trattoria",
-    MENU,
-    tuple(Table(f"table-{n}", f"T{n}", RESTAURANT_ID) for n in range(8)),
-)
-
+from .restaurants import RESTAURANTS
 
 FULL = 2
 """From this value of SQLite's `synchronous` on a commit in WAL mode is on the disk when it returns."""
@@ -56,7 +36,7 @@ class Shelf:
         self._unsynced: deque[bytes] = deque(maxlen=UNSYNCED_MOST + 1)
 
     def clear(self) -> None:
-        """As at the beginning: the menu, nobody there, and the settings that a server gives SQLite."""
+        """As at the beginning: the menus, nobody there, and the settings that a server gives SQLite."""
         self._raw.deserialize(self._beginning)
         engines.set_pragmas(self._raw)
         ((synchronous,),) = self._raw.execute("PRAGMA synchronous").fetchall()
@@ -77,7 +57,7 @@ class Shelf:
 
 @contextmanager
 def open_shelf() -> Iterator[Shelf]:
-    """A shelf with the restaurant's menu in it."""
+    """A shelf with the restaurants and their menus in it."""
     with open_inline() as inline:
-        trio.run(inline.install, (RESTAURANT,), "menu")
+        trio.run(inline.install, RESTAURANTS, "menu")
         yield Shelf(inline)

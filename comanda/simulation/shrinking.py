@@ -13,7 +13,19 @@ from .world import play
 PLAYS_MOST = 300
 """So many evenings are tried at most: some two minutes."""
 
-_FAULTS = ("crashes", "storage", "outages", "cuts", "menu", "closings", "poison", "pos_faults")
+_FAULTS = (
+    "crashes",
+    "storage",
+    "outages",
+    "cuts",
+    "menu",
+    "closings",
+    "poison",
+    "pos_faults",
+    "jumps",
+    "dead_pos",
+    "intrusions",
+)
 
 
 def shrink(shelf: Shelf, plan: Plan, broken: str) -> tuple[Plan, Outcome]:

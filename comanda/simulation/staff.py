@@ -1,4 +1,4 @@
-"""The staff: they settle what waits for them, change the menu and close tables, through the real calls."""
+"""Every restaurant's staff, through the real calls: they settle what waits, change the menu, close tables."""
 
 from collections.abc import Sequence
 
@@ -10,14 +10,12 @@ from comanda.client import Api, ClientError, Surroundings
 
 from .evening import Closing, MenuChange
 from .gateway import Gateway, answer_http
-from .guests import DISHES, SERVER, Guest
+from .guests import SERVER, Guest
 from .lives import Houses
 from .logbook import Logbook
 from .pos import TruthPos
-from .shelf import RESTAURANT_ID
+from .restaurants import RESTAURANTS, dishes_of, staff_token_of
 from .witness import Witness
-
-STAFF_TOKEN = "staff of the simulation"
 
 
 class Staff:
@@ -27,7 +25,7 @@ class Staff:
         self._houses = houses
         self._witness = witness
         self._logbook = logbook
-        self._surroundings = Surroundings(http_transport=httpx.MockTransport(self._answer))
+        self.surroundings = Surroundings(http_transport=httpx.MockTransport(self._answer))
 
     async def change_menu(self, change: MenuChange) -> None:
         """Wait for the moment, and change the item."""
@@ -36,15 +34,17 @@ class Staff:
         await self._change_item(change)
 
     async def restock(self) -> None:
-        """Everything can be had again."""
-        for item in range(len(DISHES)):
-            await self._change_item(MenuChange(0, item, available=True, price=None))
+        """Everything can be had again, everywhere."""
+        for restaurant in range(len(RESTAURANTS)):
+            for item in range(len(dishes_of(restaurant))):
+                await self._change_item(MenuChange(0, restaurant, item, available=True, price=None))
 
     async def _change_item(self, change: MenuChange) -> None:
-        path = f"/api/restaurants/{RESTAURANT_ID}/menu/{DISHES[change.item]}"
+        number = RESTAURANTS[change.restaurant].restaurant_id
+        path = f"/api/restaurants/{number}/menu/{dishes_of(change.restaurant)[change.item]}"
         given = {"available": change.available, "price": change.price}
         body = {name: value for name, value in given.items() if value is not None}
-        await self._call("PATCH", path, MenuEntry, body)
+        await self._call(number, "PATCH", path, MenuEntry, body)
 
     async def close_table(self, closing: Closing, guests: Sequence[Guest]) -> None:
         """Wait for the moment, and close the table's sessions, as far as `guests` sit in one."""
@@ -54,9 +54,11 @@ class Staff:
             for guest in guests
             if guest.script.table == closing.table and guest.table is not None
         }
-        for pid in pids:
-            self._logbook.met("table closed")
-            await self._call("POST", f"/api/sessions/{pid}/close", type(None), None)
+        for key in self._witness.dining_sessions():
+            if key.pid in pids:
+                self._logbook.met("table closed")
+                path = f"/api/sessions/{key.pid}/close"
+                await self._call(key.restaurant_id, "POST", path, type(None), None)
 
     async def settle_now_and_then(self, pos: TruthPos, every_seconds: float) -> None:
         """Look at what waits for them, until cancelled."""
@@ -71,11 +73,16 @@ class Staff:
                 cooking = pos.has(order_id) == "accepted"
                 outcome = "confirmed" if cooking else "rejected"
                 body = {"outcome": outcome, "reason": "the kitchen says so"}
-                await self._call("POST", f"/api/orders/{order_id}/resolve", StaffOrder, body)
+                number = restaurant_of(order_id)
+                path = f"/api/orders/{order_id}/resolve"
+                await self._call(number, "POST", path, StaffOrder, body)
 
-    async def _call(self, method: str, path: str, answer: type[object], body: object) -> None:
+    async def _call(
+        self, restaurant_id: int, method: str, path: str, answer: type[object], body: object
+    ) -> None:
         """Once; what is not answered is asked again when somebody looks again."""
-        async with Api(SERVER, STAFF_TOKEN, surroundings=self._surroundings) as api:
+        token = staff_token_of(restaurant_id)
+        async with Api(SERVER, token, surroundings=self.surroundings) as api:
             try:
                 await api.call(method, path, answer, body)
                 self._logbook.note(f"staff {method} {path}: done")
@@ -91,3 +98,8 @@ class Staff:
             if not there[1].cut:
                 return answer
         raise httpx.ReadError("simulated: the server died")
+
+
+def restaurant_of(order_id: str) -> int:
+    """The id of the restaurant that an order's id names."""
+    return int(order_id.split("-")[1])

@@ -7,17 +7,23 @@ from comanda.storage.groups import Commit, Work
 from .cuts import Trouble
 from .evening import Outage, Plan
 from .logbook import Logbook
+from .witness import Witness
 
 COMPARE_EVERY = 7
 """Every seventh commit the whole session is loaded and compared with memory: it costs ten commits."""
 
 
+RECOVERY_SECONDS = 30.0
+"""From a fault of storage until the last session has been restored: probes, restarts, their backoff."""
+
+
 class StorageTroubles:
     """One evening's, as its plan has them, until `end`."""
 
-    def __init__(self, plan: Plan, logbook: Logbook) -> None:
+    def __init__(self, plan: Plan, witness: Witness, logbook: Logbook) -> None:
         self.recovered: list[float] = []
         """When storage could be worked with again."""
+        self._witness = witness
         self._logbook = logbook
         self._kinds = {fault.number: fault.kind for fault in plan.storage}
         self._commits = 0
@@ -41,6 +47,7 @@ class StorageTroubles:
         if kind is None:
             return None
         self._logbook.met(f"commit {kind}", f"storage: this commit is {kind}")
+        self._witness.disturbed(trio.current_time(), trio.current_time() + RECOVERY_SECONDS)
         self.recovered.append(trio.current_time())
         return kind
 
@@ -48,6 +55,8 @@ class StorageTroubles:
         """Wait for the outage, and have storage answer nothing while it lasts."""
         await trio.sleep(outage.at)
         self._logbook.met("outage", "storage: an outage begins")
+        began = trio.current_time()
+        self._witness.disturbed(began, began + outage.seconds + RECOVERY_SECONDS)
         self._answers = False
         try:
             await trio.sleep(outage.seconds)

@@ -7,13 +7,14 @@ import trio
 
 from comanda.actors.domain.messages import Told
 from comanda.actors.house import House, HouseLimits
-from comanda.actors.ports import StorageUnavailable
+from comanda.actors.ports import SessionKey, StorageUnavailable
 from comanda.actors.reconciliation import ReconciliationLimits
 from comanda.actors.sweeps import SweepLimits
 from comanda.http.auth import MemberTokens, StaffTokens
 from comanda.http.front import Front
 from comanda.http.metrics import Metrics
 from comanda.http.wire import frame
+from comanda.runtime.events import ActorFailed, ActorQuarantined, RuntimeEvent
 
 from .cuts import CutPos, CutStore
 from .determinism import CountedIds, VirtualClock, dice_for
@@ -24,7 +25,6 @@ from .lives import Houses, Life
 from .logbook import Logbook
 from .pos import TruthPos
 from .shelf import Shelf
-from .staff import STAFF_TOKEN
 from .storage_troubles import StorageTroubles
 from .witness import Witness
 
@@ -45,6 +45,16 @@ GRACE_SECONDS = 4.0
 STOP_SECONDS = 10.0
 """So long its sessions then have to end: the default of `stop_deadline`."""
 
+CHANGE_SECONDS: dict[How, float] = {
+    "killed": 30.0,
+    "power": 30.0,
+    "paused": 3 * PAUSE_SECONDS,
+    "drained": GRACE_SECONDS + STOP_SECONDS + 15.0,
+    "two": 120.0,
+}
+"""So long an order may be disturbed by how a house ends: until the next one serves, and has taken the order
+up. Where two take the tables from one another, their sessions may rest in quarantine after that."""
+
 LATE_SECONDS = 1.0
 """A house that is asked to end may take so much longer than the two together."""
 
@@ -63,6 +73,7 @@ class Succession:
         plan: Plan,
         shelf: Shelf,
         ids: CountedIds,
+        clock: VirtualClock,
         troubles: StorageTroubles,
         witness: Witness,
         logbook: Logbook,
@@ -71,7 +82,7 @@ class Succession:
         self._plan = plan
         self._shelf = shelf
         self._ids = ids
-        self._clock = VirtualClock()
+        self._clock = clock
         self._troubles = troubles
         self._witness = witness
         self._logbook = logbook
@@ -103,6 +114,8 @@ class Succession:
             nursery.start_soon(self._live[crash.how], life, pos)
             await life.fate_came.wait()
             self._logbook.met(crash.how)
+            began = trio.current_time()
+            self._witness.disturbed(began, began + CHANGE_SECONDS[crash.how])
             if crash.how == "drained":
                 await life.died.wait()
             await trio.sleep(crash.restart_after_seconds)
@@ -193,7 +206,9 @@ class Succession:
                 await nursery.start(front.house.run)
             except StorageUnavailable:
                 return False
-            gateway = Gateway(front, life, nursery, self._told, lambda: next(self._connections))
+            gateway = Gateway(
+                front, life, nursery, self._told, self._closed, lambda: next(self._connections)
+            )
             self._gateways[life] = gateway
             if not (life.cut or life.fate_came.is_set()):
                 life.has_opened()
@@ -217,14 +232,29 @@ class Succession:
             frame=frame,
             limits=LIMITS,
             rng=dice_for(self._plan.seed, f"house {len(self.houses.starts)}"),
+            on_event=self._happened,
         )
         return Front(
             house=house,
             members=MemberTokens(b"a key that signs this evening's tokens"),
-            staff=StaffTokens(STAFF_TOKEN, house.book),
+            staff=StaffTokens(None, house.book),
             metrics=Metrics(house),
             public_url=SERVER,
         )
+
+    def _closed(self, pid: str, connection: int, code: int) -> None:
+        self._witness.closed(pid, connection, code)
+        self._logbook.note(f"connection {connection} is closed {code}")
+
+    def _happened(self, event: RuntimeEvent) -> None:
+        """The runtime tells what happens to its actors."""
+        match event:
+            case ActorFailed(key=SessionKey(pid=pid), error=error):
+                self._logbook.note(f"{pid} crashes: {type(error).__name__}")
+                self._witness.crashed(pid)
+            case ActorQuarantined(key=SessionKey(pid=pid), seconds=seconds):
+                self._logbook.note(f"{pid} is in quarantine")
+                self._logbook.wait_on_record(seconds)
 
     def _told(self, pid: str, connection: int, told: Told) -> None:
         self._witness.told(pid, connection, told)

@@ -62,8 +62,18 @@ class LineSeen(NamedTuple):
 
 
 class OrderSeen(NamedTuple):
+    """`placed_at` and `lock_ends_at` are the wall clock's, in seconds from the evening's begin."""
+
     state: str
+    placed_at: float
     lock_ends_at: float
+
+
+class ClockJumped(NamedTuple):
+    """The wall clock was put ahead at this moment, or back."""
+
+    at: float
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +105,14 @@ class Telling(NamedTuple):
     durable_seq: int
     order_id: str | None
     order_state: str | None
+
+
+class Closed(NamedTuple):
+    """A connection that the server has closed."""
+
+    at: float
+    connection: int
+    code: int
 
 
 class Viewed(NamedTuple):
@@ -131,6 +149,17 @@ class Evidence:
     """Phones that are not there at the end."""
     starts: list[float] = field(default_factory=list)
     """From when on a house could work, or work again after a fault of storage."""
+    clock_jumps: list[ClockJumped] = field(default_factory=list)
+    crashes: list[float] = field(default_factory=list)
+    """When its actor crashed."""
+    closed: list[Closed] = field(default_factory=list)
+    """Connections that the server has closed."""
+    disturbances: list[tuple[float, float]] = field(default_factory=list)
+    """From when until when something was wrong that concerns every session: a house that ends, storage."""
+    pos_dead: list[tuple[float, float]] = field(default_factory=list)
+    """From when until when its restaurant's POS was dead, and the time to recover from that."""
+    plain_orders: set[str] = field(default_factory=set)
+    """Orders with which the POS does nothing wrong."""
     ledger: list[Entry] = field(default_factory=list)
     pos_knows: dict[str, str] = field(default_factory=dict)
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -149,15 +178,19 @@ class Witness:
         self.sessions: dict[str, Evidence] = {}
         """What there is to be judged, by the session's pid."""
         self._keys: dict[str, SessionKey] = {}
+        self._jumps: list[ClockJumped] = []
+        self._disturbances: list[tuple[float, float]] = []
         self._connection = connection
         self._note = note
 
     def watch(self, key: SessionKey) -> None:
         """From now on this dining session is checked."""
         self._keys.setdefault(key.pid, key)
-        self.sessions.setdefault(key.pid, Evidence())
+        self.sessions.setdefault(
+            key.pid, Evidence(clock_jumps=self._jumps, disturbances=self._disturbances)
+        )
 
-    def keys(self) -> tuple[SessionKey, ...]:
+    def dining_sessions(self) -> tuple[SessionKey, ...]:
         """The dining sessions that are checked."""
         return tuple(self._keys.values())
 
@@ -199,6 +232,24 @@ class Witness:
             evidence.committed.append(Committed(thought, was, same))
         self._sample(pid)
 
+    def clock_jumped(self, seconds: float) -> None:
+        """The wall clock was put ahead by so much, or back."""
+        self._jumps.append(ClockJumped(trio.current_time(), seconds))
+
+    def crashed(self, pid: str) -> None:
+        """A session's actor has crashed."""
+        if pid in self.sessions:
+            self.sessions[pid].crashes.append(trio.current_time())
+
+    def closed(self, pid: str, connection: int, code: int) -> None:
+        """The server closes a connection."""
+        if pid in self.sessions:
+            self.sessions[pid].closed.append(Closed(trio.current_time(), connection, code))
+
+    def disturbed(self, begin: float, end: float) -> None:
+        """Something is wrong in that time that concerns every session."""
+        self._disturbances.append((begin, end))
+
     def refused(self, why: str) -> None:
         """Storage has refused what it was given."""
         self._note(f"storage refuses: {why}")
@@ -208,13 +259,14 @@ class Witness:
             "SELECT public_id, state, removed, order_id FROM cart_items WHERE session_pid = ?", pid
         )
         orders = self._rows(
-            "SELECT order_id, state, lock_ends_at FROM order_journal WHERE session_pid = ?", pid
+            "SELECT order_id, state, placed_at, lock_ends_at FROM order_journal WHERE session_pid = ?",
+            pid,
         )
         sample = Sample(
             trio.current_time(),
             self.position_of(pid),
             {row[0]: LineSeen(row[1], bool(row[2]), row[3]) for row in lines},
-            {row[0]: OrderSeen(row[1], (row[2] - STARTS_AT_MICROS) / 1e6) for row in orders},
+            {row[0]: OrderSeen(row[1], _seconds(row[2]), _seconds(row[3])) for row in orders},
         )
         self.sessions[pid].samples.append(sample)
 
@@ -297,6 +349,10 @@ class Witness:
         cursor = raw.execute(f"SELECT * FROM {table}")
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _seconds(micros: int) -> float:
+    return (micros - STARTS_AT_MICROS) / 1e6
 
 
 def _state_of(seen: CartStore | CartSnapshot) -> object:

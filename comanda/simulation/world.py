@@ -6,18 +6,21 @@ import trio
 
 from comanda.actors.domain.inputs import OutcomeHeard
 
-from .determinism import dice_for, run_by_seed
-from .evening import Cut, Plan, late_guest
+from .bounds import LOOK_EVERY_SECONDS, out_of_bounds
+from .determinism import VirtualClock, dice_for, run_by_seed
+from .evening import ClockJump, Cut, DeadPos, Plan, late_guest
 from .evening import Guest as Script
 from .guests import SILENCE_SECONDS, Guest
+from .intruders import Intruders
 from .ledger import Entry
 from .logbook import Logbook
 from .outcome import Outcome, judge
 from .poison import PoisonedIds
 from .pos import Fault, TruthPos
 from .pos_faults import BY_NAME
+from .restaurants import RESTAURANTS
 from .shelf import Shelf
-from .staff import Staff
+from .staff import Staff, restaurant_of
 from .storage_troubles import StorageTroubles
 from .succession import Succession
 from .witness import Witness
@@ -27,6 +30,9 @@ SCRIPTS_SECONDS = 1500.0
 
 RESTOCK_EVERY = 8
 """Orders asked for beyond the scripts until the kitchen has everything again: all may be sold out."""
+
+SLOW_SECONDS = 20.0
+"""So long a slow phone does not read: longer than the server waits for it to take a write."""
 
 SETTLE_SECONDS = 200.0
 """From the last fault until nothing is due: a lock limit, a quarantine, five tries of a void."""
@@ -49,23 +55,36 @@ def play(shelf: Shelf, plan: Plan, *, keep_trace: bool = False) -> Outcome:
     return world.outcome(keep_trace=keep_trace)
 
 
+DEAD_POS_SECONDS = 15.0
+"""From the return of a dead POS until all orders have been asked for again: a longest pause, and a call."""
+
+
+class StillDue(Exception):
+    """The quiet tail does not come to its end."""
+
+
 class _World:
     def __init__(self, shelf: Shelf, plan: Plan) -> None:
         self._plan = plan
         self._logbook = Logbook()
         self._witness = Witness(shelf.connection, self._logbook.note)
-        self._storage = StorageTroubles(plan, self._logbook)
+        self._clock = VirtualClock()
+        self._storage = StorageTroubles(plan, self._witness, self._logbook)
         self._succession = Succession(
             plan,
             shelf,
             PoisonedIds(plan.poison, self._logbook),
+            self._clock,
             self._storage,
             self._witness,
             self._logbook,
         )
         self._houses = self._succession.houses
         self._staff = Staff(self._houses, self._witness, self._logbook)
+        self._intruders = Intruders(self._staff, self._witness, self._logbook)
         self._faults_ended = False
+        self._dead: set[int] = set()
+        self._beyond_bounds: list[str] = []
         self._broken: dict[str, list[str]] = {}
         self._seconds = 0.0
         self._guests = [self._new_guest(script) for script in plan.guests]
@@ -74,7 +93,7 @@ class _World:
         return Guest(
             script,
             self._plan.seed,
-            f"table-{script.table}",
+            self._plan.restaurant_of(script.table),
             self._houses,
             self._witness,
             self._logbook.notes_of(script.name),
@@ -105,8 +124,11 @@ class _World:
     async def run(self) -> None:
         """From the first guest to the last line of the trace."""
         async with trio.open_nursery() as nursery:
-            self._pos = TruthPos(self._fault_of, nursery, self._call_back, self._entered)
+            self._pos = TruthPos(
+                self._fault_of, nursery, self._call_back, self._entered, self._is_dead
+            )
             nursery.start_soon(self._succession.live_and_die, self._pos, nursery)
+            nursery.start_soon(self._watch_bounds)
             for guest in self._guests:
                 nursery.start_soon(guest.run)
             async with trio.open_nursery() as troubles:
@@ -114,16 +136,43 @@ class _World:
                 await self._dine(nursery)
                 self._end_faults()
                 troubles.cancel_scope.cancel()
-            await self._come_to_rest()
+            try:
+                await self._come_to_rest()
+            except StillDue as due:
+                self._stuck(str(due))
             self._witness.close(self._pos.ledger, self._pos.tells_when_asked())
             began = sorted(self._houses.starts + self._storage.recovered)
-            for evidence in self._witness.sessions.values():
+            plain = {key for key, fault in self._pos.faults.items() if fault.name == "none"}
+            for key in self._witness.dining_sessions():
+                evidence = self._witness.sessions[key.pid]
                 evidence.starts = began
-            if self._succession.late:
-                self._broken["houses_end_in_time"] = self._succession.late
+                evidence.plain_orders = plain
+                evidence.pos_dead = [
+                    (dead.at, dead.at + dead.seconds + DEAD_POS_SECONDS)
+                    for dead in self._plan.dead_pos
+                    if RESTAURANTS[dead.restaurant].restaurant_id == key.restaurant_id
+                ]
+            self._look_at_bounds()
+            for name, sentences in (
+                ("everything_stays_bounded", self._beyond_bounds),
+                ("houses_end_in_time", self._succession.late),
+                ("nobody_reaches_what_is_not_theirs", self._intruders.got_in),
+            ):
+                if sentences:
+                    self._broken[name] = sentences
             self._seconds = trio.current_time()
             self._logbook.note("the end")
             nursery.cancel_scope.cancel()
+
+    async def _watch_bounds(self) -> None:
+        while True:
+            await trio.sleep(LOOK_EVERY_SECONDS)
+            self._look_at_bounds()
+
+    def _look_at_bounds(self) -> None:
+        there = self._houses.alive_now()
+        if there is not None:
+            self._beyond_bounds += out_of_bounds(there[0])
 
     def _begin_troubles(self, troubles: trio.Nursery) -> None:
         for cut in self._plan.cuts:
@@ -134,6 +183,12 @@ class _World:
             troubles.start_soon(self._staff.change_menu, change)
         for closing in self._plan.closings:
             troubles.start_soon(self._staff.close_table, closing, self._guests)
+        for jump in self._plan.jumps:
+            troubles.start_soon(self._put_clock, jump)
+        for dead in self._plan.dead_pos:
+            troubles.start_soon(self._kill_pos, dead)
+        for intrusion in self._plan.intrusions:
+            troubles.start_soon(self._intruders.intrude, intrusion, self._guests)
         every_seconds = self._plan.staff_after_seconds
         troubles.start_soon(self._staff.settle_now_and_then, self._pos, every_seconds)
 
@@ -154,7 +209,8 @@ class _World:
     def _last_fault_at(self) -> float:
         plan = self._plan
         moments = [cut.at for cut in plan.cuts] + [outage.at for outage in plan.outages]
-        moments += [closing.at for closing in plan.closings]
+        moments += [closing.at for closing in plan.closings] + [jump.at for jump in plan.jumps]
+        moments += [dead.at for dead in plan.dead_pos] + [one.at for one in plan.intrusions]
         return max(moments + [change.at for change in plan.menu], default=0.0)
 
     async def _order_more(self, nursery: trio.Nursery) -> None:
@@ -183,23 +239,33 @@ class _World:
         for guest in self._guests:
             guest.phone.network.reachable = True
         self._logbook.note("all faults end")
-        with trio.move_on_after(SETTLE_SECONDS) as patience:
-            while not self._is_quiet():
-                await trio.sleep(1)
-                await self._staff.settle_what_waits(self._pos)
-        if patience.cancelled_caught:
-            self._stuck(f"something is still due {SETTLE_SECONDS:g} s after the last fault")
+        await self._settle()
         await trio.sleep_until(max(trio.current_time(), self._logbook.waits_end_at))
         there = [guest for guest in self._guests if guest.table is not None and not guest.has_left]
         with trio.move_on_after(CONVERGE_SECONDS) as patience:
             for guest in there:
                 await guest.repeat_some(3)
-            for guest in there:
-                if not guest.has_left and guest.table is not None:
-                    at = self._witness.position_of(guest.table.session_pid)
-                    await guest.is_at(at.seq)
+            await self._until_all_see_the_same(there)
+        while not self._is_quiet():  # a phone has sent its failed order anew, as it does by itself
+            await self._settle()
+            with trio.move_on_after(CONVERGE_SECONDS) as patience:
+                await self._until_all_see_the_same(there)
         if patience.cancelled_caught:
             self._stuck(f"not everybody sees the same after {CONVERGE_SECONDS:g} s")
+
+    async def _settle(self) -> None:
+        with trio.move_on_after(SETTLE_SECONDS) as patience:
+            while not self._is_quiet():
+                await trio.sleep(1)
+                await self._staff.settle_what_waits(self._pos)
+        if patience.cancelled_caught:
+            raise StillDue(f"something is still due {SETTLE_SECONDS:g} s after the last fault")
+
+    async def _until_all_see_the_same(self, there: list[Guest]) -> None:
+        for guest in there:
+            if not guest.has_left and guest.table is not None:
+                at = self._witness.position_of(guest.table.session_pid)
+                await guest.is_at(at.seq)
 
     def _is_quiet(self) -> bool:
         known = self._pos.tells_when_asked()
@@ -217,13 +283,34 @@ class _World:
         self._logbook.met(f"POS {name}", f"POS fault of {order_id}: {name}")
         return BY_NAME[name]
 
+    async def _kill_pos(self, dead: DeadPos) -> None:
+        await trio.sleep(dead.at)
+        number = RESTAURANTS[dead.restaurant].restaurant_id
+        self._logbook.met("dead POS", f"the POS of restaurant {number} is dead")
+        self._dead.add(number)
+        try:
+            await trio.sleep(dead.seconds)
+        finally:
+            self._dead.discard(number)
+            self._logbook.note(f"the POS of restaurant {number} is back")
+
+    def _is_dead(self, order_id: str) -> bool:
+        return bool(self._dead) and restaurant_of(order_id) in self._dead
+
     async def _call_back(self, said: OutcomeHeard) -> None:
         await self._houses.ask(lambda gateway: gateway.front.house.hear_pos(said))
 
     def _entered(self, entry: Entry) -> None:
         self._logbook.note(f"POS ledger: {entry.what} {entry.key}")
 
-    # --- The network ----------------------------------------------------------------------------------
+    # --- The clock and the network --------------------------------------------------------------------
+
+    async def _put_clock(self, jump: ClockJump) -> None:
+        await trio.sleep(jump.at)
+        self._clock.jump(jump.seconds)
+        self._witness.clock_jumped(jump.seconds)
+        words = "ahead" if jump.seconds > 0 else "back"
+        self._logbook.met(f"clock {words}", f"the clock is put {words} by {abs(jump.seconds):g} s")
 
     async def _disturb(self, cut: Cut) -> None:
         await trio.sleep(cut.at)
@@ -232,6 +319,11 @@ class _World:
         self._logbook.met(f"network {cut.kind}", f"{guest.script.name}'s network: {cut.kind}")
         if cut.kind == "reset":
             network.cut()
+        elif cut.kind == "slow":
+            read_on = network.stop_reading()
+            await guest.ask_and_ask()
+            await trio.sleep(SLOW_SECONDS)
+            read_on()
         elif cut.kind == "silence":
             network.fall_silent()
             self._logbook.wait_on_record(SILENCE_SECONDS)

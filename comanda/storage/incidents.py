@@ -6,7 +6,7 @@ cannot change meanwhile.
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, bindparam, func, select, text, update
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, text, update
 
 from comanda.actors.domain.incident import (
     Incident,
@@ -22,6 +22,9 @@ from comanda.actors.ports import Standing, VoidDue, Weighed
 from . import bulk
 from .rows import INCIDENT_OPENED, incident_row, micros, order_of
 from .tables import STANDING, UNSETTLED, VOID_DUE, incidents, order_journal, restaurants, voids
+
+NEXT_TRY_WITHIN = timedelta(minutes=10)
+"""No pause between two tries to take an order back is as long: the longest is 5.5 minutes."""
 
 _standing = text(STANDING)
 _void_due = text(VOID_DUE)
@@ -49,7 +52,9 @@ _waiting_for_staff = (
 _voids_due = (
     select(voids.c.tries, order_journal)
     .join(order_journal, order_journal.c.order_id == voids.c.order_id)
-    .where(_void_due, voids.c.next_at <= bindparam("now"))
+    .where(
+        _void_due, or_(voids.c.next_at <= bindparam("now"), voids.c.next_at > bindparam("beyond"))
+    )
     .order_by(voids.c.next_at)
     .limit(bindparam("most"))
 )
@@ -134,8 +139,12 @@ def waiting_for_staff(connection: Connection, limit: int) -> tuple[Order, ...]:
 
 
 def voids_due(connection: Connection, now: datetime, limit: int) -> tuple[VoidDue, ...]:
-    """Orders that the POS is to be asked to take back now, the longest due first."""
-    rows = connection.execute(_voids_due, {"now": micros(now), "most": limit})
+    """Orders that the POS is to be asked to take back now, the longest due first.
+
+    One whose next try is further away than any pause is due, too: the clock has been put back since.
+    """
+    moments = {"now": micros(now), "beyond": micros(now + NEXT_TRY_WITHIN)}
+    rows = connection.execute(_voids_due, {**moments, "most": limit})
     return tuple(VoidDue(order_of(row), row.tries) for row in rows)
 
 

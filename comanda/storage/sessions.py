@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, bindparam, exists, select, text, update
+from sqlalchemy import Connection, and_, bindparam, exists, or_, select, text, update
 
 from comanda.actors.domain.menu import Table
+from comanda.actors.domain.order import CLOCK_SLACK
 from comanda.actors.domain.session import Session
 from comanda.actors.ports import Loaded, NoSuchSession, Overdue, SessionKey
 
@@ -93,7 +94,13 @@ _with_order_in_flight = (
 )
 _overdue = (
     select(order_journal.c.restaurant_id, order_journal.c.session_pid, order_journal.c.order_id)
-    .where(_in_flight, order_journal.c.lock_ends_at < bindparam("now"))
+    .where(
+        _in_flight,
+        or_(
+            order_journal.c.lock_ends_at < bindparam("now"),
+            order_journal.c.placed_at > bindparam("now_and_slack"),
+        ),
+    )
     .order_by(order_journal.c.lock_ends_at)
     .limit(bindparam("most"))
 )
@@ -197,8 +204,9 @@ def unsettled_sessions(connection: Connection) -> tuple[SessionKey, ...]:
 
 
 def overdue_orders(connection: Connection, now: datetime, limit: int) -> tuple[Overdue, ...]:
-    """Orders in flight whose lock limit is before `now`, oldest first."""
-    rows = connection.execute(_overdue, {"now": micros(now), "most": limit})
+    """Orders in flight whose lock limit is before `now`, oldest first; as `Order.lock_has_ended`."""
+    moments = {"now": micros(now), "now_and_slack": micros(now + CLOCK_SLACK)}
+    rows = connection.execute(_overdue, {**moments, "most": limit})
     return tuple(
         Overdue(SessionKey(row.restaurant_id, row.session_pid), row.order_id) for row in rows
     )

@@ -8,8 +8,9 @@ from typer.testing import CliRunner
 
 from comanda.cli.main import app
 from comanda.simulation.campaign import Tally, play_seeds
-from comanda.simulation.evening import Plan, plan_evening
+from comanda.simulation.evening import Plan
 from comanda.simulation.outcome import Outcome
+from comanda.simulation.planning import plan_evening
 from comanda.simulation.shelf import Shelf
 from comanda.simulation.shrinking import shrink
 from tests.every_death.broken import a_new_key_for_each_attempt

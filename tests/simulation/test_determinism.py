@@ -9,14 +9,14 @@ import pytest
 import trio
 
 from comanda.simulation.determinism import TrioHasChanged, run_by_seed, scheduled_by
-from comanda.simulation.evening import plan_evening
+from comanda.simulation.planning import plan_evening
 from comanda.simulation.shelf import Shelf
 from comanda.simulation.world import play
 
 SEEDS = (3, 9)
 PROGRAM = """
 import sys
-from comanda.simulation.evening import plan_evening
+from comanda.simulation.planning import plan_evening
 from comanda.simulation.shelf import open_shelf
 from comanda.simulation.world import play
 with open_shelf() as shelf:

@@ -3,7 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from comanda.simulation.evening import ORDERS_WANTED, PROFILES, Outage, ProfileName, plan_evening
+from comanda.simulation.evening import ORDERS_WANTED, PROFILES, Outage, ProfileName
+from comanda.simulation.planning import plan_evening
 from comanda.simulation.shelf import Shelf
 from comanda.simulation.world import play
 

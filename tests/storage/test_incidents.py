@@ -142,6 +142,18 @@ async def test_a_void_is_due_again_after_its_pause_until_the_pos_has_promised(
     assert await store.standing() == Standing(0, 1, 0)
 
 
+async def test_a_void_is_due_when_the_clock_is_put_back_further_than_any_pause(
+    store: Store,
+) -> None:
+    order_id = await settled(store, REFUSED)
+    await store.weigh(order_id, ACCEPTED, NOW)
+    (due,) = await store.voids_due(NOW, 10)
+    await store.void_tried(due, NOW, timedelta(seconds=300), opens_incident=False)
+    assert await store.voids_due(NOW - timedelta(seconds=290), 10) == ()
+    (again,) = await store.voids_due(NOW - timedelta(hours=1), 10)
+    assert again.tries == 1
+
+
 async def test_voids_without_an_answer_are_an_incident_of_their_own(store: Store) -> None:
     order_id = await settled(store, REFUSED)
     await store.weigh(order_id, ACCEPTED, NOW)

@@ -312,6 +312,17 @@ async def test_an_order_is_overdue_when_its_lock_limit_has_passed(store: Store) 
     assert await store.overdue_orders(NOW + AFTER_THE_LOCK, 0) == ()
 
 
+async def test_an_order_is_overdue_when_the_clock_is_put_back_to_before_it(store: Store) -> None:
+    party = await seat(store)
+    await store.commit(party.arrives())
+    await store.commit(party.adds())
+    await store.commit(party.orders(await store.reserve_order_number(7)))
+    placed_at = party.order.placed_at
+    assert await store.overdue_orders(placed_at - timedelta(seconds=5), 10) == ()
+    (overdue,) = await store.overdue_orders(placed_at - timedelta(hours=1), 10)
+    assert overdue.order_id == "ORD-7-1"
+
+
 async def test_an_order_left_to_the_staff_is_neither_overdue_nor_in_flight(store: Store) -> None:
     party = await seat(store)
     await store.commit(party.arrives())

@@ -1,6 +1,6 @@
 """Orders from the lock on: their states, what a POS may answer, and which answer leads where."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from msgspec import Struct
@@ -121,6 +121,11 @@ class OrderLine(Struct, frozen=True):
         )
 
 
+CLOCK_SLACK = timedelta(seconds=5)
+"""By so much the wall clock may be put back without ending a lock that was just begun: the steps of network
+time are smaller. A lock lasts by so much longer at the most than twice its limit."""
+
+
 class Order(Struct, frozen=True):
     """One order. Its id is its idempotency key at the POS; id, lines and total never change.
 
@@ -168,6 +173,14 @@ class Order(Struct, frozen=True):
         if self.state == "unknown":
             return "pending" if self.taken_by_pos else "unknown"
         return "sent"
+
+    def lock_has_ended(self, now: datetime) -> bool:
+        """Whether the lock's deadline has passed, by the wall clock.
+
+        A clock that shows a time before the order was placed has been put back: its deadline may be
+        hours away then, and the lock has ended.
+        """
+        return now >= self.lock_ends_at or now < self.placed_at - CLOCK_SLACK
 
     def check_move(self, state: OrderStateName) -> None:
         """Raise `IllegalTransition` unless the order may move to `state`."""

@@ -65,7 +65,7 @@ def call_starting(session: Session, said: CallStarting, context: Context) -> Dec
         return Decision(session, (), Changes())
     if order.key_reused:  # whatever the POS would say is of another order: the staff will settle it
         return Decision(session, (), Changes())
-    if order.state == "prepared" and context.now >= order.lock_ends_at:
+    if order.state == "prepared" and order.lock_has_ended(context.now):
         failed = _fail(session, order, TOO_LATE, True, Changes(), context)
         return replace(failed, reply=None)
     attempt = order.attempt + 1
@@ -125,7 +125,7 @@ def outcome_heard(session: Session, said: OutcomeHeard, context: Context) -> Dec
 def lock_ended(session: Session, said: LockEnded, context: Context) -> Decision:
     """The lock limit: the cart opens; an order in doubt goes to the staff, its lines with it."""
     order = session.pending
-    if order is None or order.order_id != said.order_id or context.now < order.lock_ends_at:
+    if order is None or order.order_id != said.order_id or not order.lock_has_ended(context.now):
         return Decision(session, (), Changes())
     if order.state == "prepared":
         return _fail(session, order, TOO_LATE, True, Changes(), context)

@@ -388,6 +388,26 @@ def test_the_lock_does_not_end_before_its_time(made: Callable[[], ATable]) -> No
     assert table.hears(LockEnded("ORD-7-42")).events
 
 
+@pytest.mark.parametrize("made", [prepared, sent, unknown])
+def test_the_lock_ends_when_the_clock_is_put_back_to_before_the_order(
+    made: Callable[[], ATable],
+) -> None:
+    table = made()
+    placed_at = table.order.placed_at
+    table.passes(-3600)
+    assert table.hears(LockEnded("ORD-7-42")).events
+    assert table.session.pending is None
+    assert placed_at > table.now
+
+
+@pytest.mark.parametrize("made", [prepared, sent, unknown])
+def test_a_clock_that_is_put_right_by_a_little_ends_no_lock(made: Callable[[], ATable]) -> None:
+    table = made()
+    table.passes((table.order.placed_at - table.now).total_seconds() - 4.9)
+    assert not table.hears(LockEnded("ORD-7-42")).events
+    assert table.session.pending is not None
+
+
 @pytest.mark.parametrize("made", [with_staff, confirmed, rejected])
 def test_the_lock_ends_once(made: Callable[[], ATable]) -> None:
     table = made()

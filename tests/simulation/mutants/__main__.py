@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from comanda.simulation.evening import plan_evening
+from comanda.simulation.planning import plan_evening
 from comanda.simulation.shelf import open_shelf
 from comanda.simulation.world import play
 

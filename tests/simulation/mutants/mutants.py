@@ -28,7 +28,7 @@ from comanda.actors.sweeps import Sweeps
 from comanda.client.cart_store import CartStore
 from comanda.client.engine import Engine
 from comanda.client.link import Link
-from comanda.storage import engines, sessions
+from comanda.storage import sessions
 from tests.every_death.broken import (
     a_new_key_for_each_attempt,
     a_timeout_is_a_failure,
@@ -36,6 +36,8 @@ from tests.every_death.broken import (
     no_fence,
     no_memory_of_requests,
 )
+
+from . import surroundings
 
 Patch = pytest.MonkeyPatch
 Mutant = Callable[[Patch], None]
@@ -280,13 +282,6 @@ def the_clock_of_locks_is_slow(patch: Patch) -> None:
     patch.setattr(sessions, "overdue_orders", overdue_orders)
 
 
-def a_commit_is_not_synced(patch: Patch) -> None:
-    """SQLite returns from a commit before it is on the disk."""
-    lax = [text.replace("= FULL", "= NORMAL") for text in engines._PRAGMAS]
-    assert lax != list(engines._PRAGMAS)
-    patch.setattr(engines, "_PRAGMAS", tuple(lax))
-
-
 ALL: tuple[Mutant, ...] = (
     a_new_key_for_each_attempt,
     a_timeout_is_a_failure,
@@ -312,5 +307,5 @@ ALL: tuple[Mutant, ...] = (
     what_was_seen_is_not_compared,
     sent_again_under_a_new_id,
     the_clock_of_locks_is_slow,
-    a_commit_is_not_synced,
+    *surroundings.ALL,
 )

@@ -2,7 +2,8 @@
 
 import pytest
 
-from comanda.simulation.evening import ProfileName, plan_evening
+from comanda.simulation.evening import ProfileName
+from comanda.simulation.planning import plan_evening
 from comanda.simulation.shelf import Shelf
 from comanda.simulation.world import play
 

@@ -6,7 +6,7 @@ cannot change meanwhile.
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Select, and_, func, select, text, update
+from sqlalchemy import Connection, Select, and_, func, select, text, tuple_, update
 
 from comanda.actors.domain.incident import (
     Incident,
@@ -96,14 +96,18 @@ def close_incidents(connection: Connection, said: StaffResolved, spoken_at: date
     return len(closed)
 
 
-def waiting_for_staff(connection: Connection, limit: int) -> tuple[Order, ...]:
-    """Orders in `needs_staff` of which the POS can still say something, the oldest first."""
-    rows = connection.execute(
-        select(order_journal)
-        .where(_needs_staff, ~order_journal.c.key_reused)
-        .order_by(order_journal.c.lock_ends_at)
-        .limit(limit)
-    )
+def waiting_for_staff(
+    connection: Connection, limit: int, after: Order | None = None
+) -> tuple[Order, ...]:
+    """Orders in `needs_staff` of which the POS can still say something, the oldest first.
+
+    `after` is where an earlier answer ended; it need not wait any more.
+    """
+    place = (order_journal.c.lock_ends_at, order_journal.c.order_id)
+    query = select(order_journal).where(_needs_staff, ~order_journal.c.key_reused)
+    if after is not None:
+        query = query.where(tuple_(*place) > (micros(after.lock_ends_at), after.order_id))
+    rows = connection.execute(query.order_by(*place).limit(limit))
     return tuple(order_of(row) for row in rows)
 
 

@@ -132,6 +132,8 @@ def test_the_times_of_reconciliation_are_those_of_the_code() -> None:
     lock = " ".join(PAGE.section("Five outcomes").prose.split())
     assert limits.share_of_age == 0.25
     assert f"{limits.staff_orders_seconds:g} seconds after the lock ended" in lock
+    assert f"more than {limits.most} orders wait" in lock
+    assert f"every {limits.staff_orders_seconds:g} seconds so many are looked through" in lock
     least, most = limits.shortest_pause_seconds, limits.longest_pause_seconds
     assert f"at least {least:g} and at most {most:g} seconds" in lock
     voids = " ".join(PAGE.section("Orders that are taken back").prose.split())

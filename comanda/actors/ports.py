@@ -271,8 +271,11 @@ class Store(Protocol):
         """
         ...
 
-    async def waiting_for_staff(self, limit: int) -> tuple[Order, ...]:
-        """Orders in `needs_staff` of which the POS can still say something, the oldest first."""
+    async def waiting_for_staff(self, limit: int, after: Order | None = None) -> tuple[Order, ...]:
+        """Orders in `needs_staff` of which the POS can still say something, the oldest first.
+
+        At most `limit` of them; `after` is where an earlier answer ended, None begins anew.
+        """
         ...
 
     async def voids_due(self, now: datetime, limit: int) -> tuple[VoidDue, ...]:

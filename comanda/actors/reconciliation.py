@@ -8,7 +8,7 @@ told has failed, the POS is asked to take it back until it promises.
 import logging
 import random
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import trio
@@ -44,7 +44,8 @@ class ReconciliationLimits:
     most `longest_pause_seconds` after the last time. `voids_seconds`: between two looks at orders to be
     taken back; the pauses of one order double from `void_pause_seconds` to `longest_pause_seconds`.
     After `void_tries` without an answer the staff are told. `repeat_seconds` is how soon storage is told
-    again what it could not take. `most`: orders that one look takes.
+    again what it could not take. `most`: orders that one look takes; the next goes on after them, so that
+    none waits behind those that nobody ever settles.
     """
 
     staff_orders_seconds: float = 5.0
@@ -56,6 +57,30 @@ class ReconciliationLimits:
     void_tries: int = 5
     repeat_seconds: float = 0.5
     most: int = 200
+
+    def last_due(self, age_seconds: float) -> float:
+        """The age at which an order that is now so old was last to be looked up; 0: not yet."""
+        due, pause = 0.0, self.shortest_pause_seconds
+        while pause < self.longest_pause_seconds and due + pause <= age_seconds:
+            due += pause
+            pause = max(self.shortest_pause_seconds, self.share_of_age * due)
+        if pause >= self.longest_pause_seconds:
+            due += (age_seconds - due) // self.longest_pause_seconds * self.longest_pause_seconds
+        return due
+
+
+@dataclass(slots=True)
+class _Lap:
+    """One way through all orders that wait for the staff, which may take several looks.
+
+    What became due after `since` and until `until`, when the lap began, is looked up in it: nothing need
+    be kept of any order. `seen_to` is where the next look goes on.
+    """
+
+    since: datetime
+    until: datetime
+    seen_to: Order | None = None
+    ended: bool = False
 
 
 def log_incident(order_id: str, kind: IncidentKind) -> None:
@@ -97,7 +122,7 @@ class Reconciliation:
         self._limits = limits
         self._call_timeout_seconds = call_timeout_seconds
         self._ask_timeout_seconds = ask_timeout_seconds
-        self._look_up_due: dict[str, float] = {}
+        self._lap = _Lap(clock.now(), clock.now())
         self.standing = Standing(0, 0, 0)
         """What waited for somebody at the last look."""
 
@@ -132,26 +157,26 @@ class Reconciliation:
 
     async def _look_at_staff_orders(self) -> None:
         self.standing = await self._store.standing()
+        if self._lap.ended:
+            self._lap = _Lap(self._lap.until, self._clock.now())
+        lap, most = self._lap, self._limits.most
         orders = (
-            await self._store.waiting_for_staff(self._limits.most)
+            await self._store.waiting_for_staff(most, lap.seen_to)
             if self.standing.needs_staff
             else ()
         )
-        due, self._look_up_due = self._look_up_due, {}
         for order in orders:
-            at = due.get(order.order_id)
-            if at is None:
-                at = trio.current_time() + self._pause_of(order)
-            elif at <= trio.current_time():
-                self._rounds.send(f"asking for {order.order_id}", partial(self._look_up, order))
-                at = trio.current_time() + self._pause_of(order)
-            self._look_up_due[order.order_id] = at
+            if self._is_due(order, lap) and not self._rounds.send(
+                f"asking for {order.order_id}", partial(self._look_up, order)
+            ):
+                return  # no room for it now: the next look begins with it
+            lap.seen_to = order
+        lap.ended = len(orders) < most
 
-    def _pause_of(self, order: Order) -> float:
-        limits = self._limits
-        age = (self._clock.now() - order.lock_ends_at).total_seconds()
-        pause = max(limits.shortest_pause_seconds, limits.share_of_age * age)
-        return min(pause, limits.longest_pause_seconds)
+    def _is_due(self, order: Order, lap: _Lap) -> bool:
+        age = (lap.until - order.lock_ends_at).total_seconds()
+        age_before = (lap.since - order.lock_ends_at).total_seconds()
+        return age > 0 and self._limits.last_due(age) > max(0.0, age_before)
 
     async def _look_up(self, order: Order) -> None:
         outcome = await ask_within(self._call_timeout_seconds, self._pos.look_up, order)

@@ -37,11 +37,18 @@ class Rounds:
         """Look now, and then each time so many seconds after the last look has ended."""
         self._nursery.start_soon(self._look_again, seconds, look)
 
-    def send(self, name: Hashable, errand: Callable[[], Awaitable[None]]) -> None:
-        """Run an errand by the side, unless the same is under way already or too many are."""
-        if name not in self._under_way and len(self._under_way) < self._most:
-            self._under_way.add(name)
-            self._nursery.start_soon(self._run, name, errand)
+    def send(self, name: Hashable, errand: Callable[[], Awaitable[None]]) -> bool:
+        """Run an errand by the side, unless the same is under way already.
+
+        False: too many are, and it is not run.
+        """
+        if name in self._under_way:
+            return True
+        if len(self._under_way) >= self._most:
+            return False
+        self._under_way.add(name)
+        self._nursery.start_soon(self._run, name, errand)
+        return True
 
     async def _look_again(self, seconds: float, look: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -31,6 +31,10 @@ MAX_IDLE_CONNECTIONS = 32
 CALLS_PER_RESTAURANT = 16
 """One restaurant's calls at once, so that a slow POS costs nobody else connections and memory."""
 
+LATE_CALLS_PER_RESTAURANT = 4
+"""Calls at once, beside those, about orders that no table waits for: look-ups of what the staff are to
+settle, and voids. There may be hundreds of them, and a new order must not lose its turn to them."""
+
 BUSY_RETRY_SECONDS = 2.0
 """When an order is sent again that found its restaurant's calls taken."""
 
@@ -48,7 +52,8 @@ class WebhookPos:
 
     Args:
         client: bounded in time and closed by whoever made it.
-        calls_per_restaurant: a restaurant's further calls wait for their turn.
+        calls_per_restaurant: a restaurant's further calls wait for their turn. Calls about orders that no
+            table waits for have turns of their own, `LATE_CALLS_PER_RESTAURANT` and never more than these.
         call_timeout_seconds: the time that a caller gives to one call.
         now: the wall clock, aware, against which a Retry-After that is a date is read.
     """
@@ -65,7 +70,9 @@ class WebhookPos:
         self._calls_per_restaurant = calls_per_restaurant
         self._call_timeout_seconds = call_timeout_seconds
         self._now = now
-        self._turns: dict[int, trio.CapacityLimiter] = {}  # as many as the house has restaurants
+        self._late_calls_per_restaurant = min(LATE_CALLS_PER_RESTAURANT, calls_per_restaurant)
+        # Two for each restaurant that the house has: late calls have their own.
+        self._turns: dict[tuple[int, bool], trio.CapacityLimiter] = {}
 
     async def submit(self, order: Order) -> PosOutcome:
         """Send the order's own bytes under its key; the POS gives the same key no second effect."""
@@ -76,24 +83,27 @@ class WebhookPos:
 
     async def look_up(self, order: Order) -> PosOutcome | None:
         """What the POS knows of the key. Never `NotSent`: that the question did not leave us says nothing."""
-        answer = await self._exchange("GET", order)
+        answer = await self._exchange("GET", order, late=order.state == "needs_staff")
         if isinstance(answer, Answer):
             return _noted(order, read_look_up(answer, order.order_id))
         return Unknown(answer.why)
 
     async def void(self, order: Order) -> bool:
         """Take the order back. True: the POS has promised that it will not cook; False: nothing is known."""
-        answer = await self._exchange("POST", order, "/void", b"")
+        answer = await self._exchange("POST", order, "/void", b"", late=True)
         return isinstance(answer, Answer) and read_void(answer)
 
     async def _exchange(
-        self, method: str, order: Order, path: str = "", content: bytes | None = None
+        self,
+        method: str,
+        order: Order,
+        path: str = "",
+        content: bytes | None = None,
+        *,
+        late: bool = False,
     ) -> Answer | NotSent | Unknown:
         """One call in the restaurant's turn: the whole answer, or why there is none."""
-        turns = self._turns.get(order.restaurant_id)
-        if turns is None:
-            turns = trio.CapacityLimiter(self._calls_per_restaurant)
-            self._turns[order.restaurant_id] = turns
+        turns = self._turns_of(order.restaurant_id, late)
         started = trio.current_time()
         with trio.move_on_after(TURN_SHARE * self._call_timeout_seconds) as turn:
             await turns.acquire()
@@ -105,6 +115,13 @@ class WebhookPos:
             return Unknown("the POS did not answer in time")
         finally:
             turns.release()
+
+    def _turns_of(self, restaurant_id: int, late: bool) -> trio.CapacityLimiter:
+        turns = self._turns.get((restaurant_id, late))
+        if turns is None:
+            most = self._late_calls_per_restaurant if late else self._calls_per_restaurant
+            turns = self._turns[restaurant_id, late] = trio.CapacityLimiter(most)
+        return turns
 
     async def _ask(
         self, method: str, key: str, path: str, content: bytes | None

@@ -6,7 +6,7 @@ cannot change meanwhile.
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, bindparam, func, or_, select, text, update
+from sqlalchemy import Connection, and_, bindparam, func, or_, select, text, tuple_, update
 
 from comanda.actors.domain.incident import (
     Incident,
@@ -43,10 +43,16 @@ _order = select(order_journal).where(order_journal.c.order_id == bindparam("orde
 _incident_known = select(incidents.c.kind).where(
     incidents.c.order_id == bindparam("order_id"), incidents.c.kind == bindparam("kind")
 )
+_place = (order_journal.c.lock_ends_at, order_journal.c.order_id)
+_BEFORE_ALL = (-1, "")
 _waiting_for_staff = (
     select(order_journal)
-    .where(_needs_staff, ~order_journal.c.key_reused)
-    .order_by(order_journal.c.lock_ends_at)
+    .where(
+        _needs_staff,
+        ~order_journal.c.key_reused,
+        tuple_(*_place) > tuple_(bindparam("ends"), bindparam("order_id")),
+    )
+    .order_by(*_place)
     .limit(bindparam("most"))
 )
 _voids_due = (
@@ -132,9 +138,16 @@ def close_incidents(connection: Connection, said: StaffResolved, spoken_at: date
     return len(closed)
 
 
-def waiting_for_staff(connection: Connection, limit: int) -> tuple[Order, ...]:
-    """Orders in `needs_staff` of which the POS can still say something, the oldest first."""
-    rows = connection.execute(_waiting_for_staff, {"most": limit})
+def waiting_for_staff(
+    connection: Connection, limit: int, after: Order | None = None
+) -> tuple[Order, ...]:
+    """Orders in `needs_staff` of which the POS can still say something, the oldest first.
+
+    `after` is where an earlier answer ended; it need not wait any more.
+    """
+    place = _BEFORE_ALL if after is None else (micros(after.lock_ends_at), after.order_id)
+    given = {"ends": place[0], "order_id": place[1], "most": limit}
+    rows = connection.execute(_waiting_for_staff, given)
     return tuple(order_of(row) for row in rows)
 
 

@@ -129,9 +129,9 @@ class PortMethods(ABC):
         """Close an order's standing incidents by the staff's word; how many there were."""
         return await self._writing(lambda c: incidents.close_incidents(c, said, spoken_at))
 
-    async def waiting_for_staff(self, limit: int) -> tuple[Order, ...]:
+    async def waiting_for_staff(self, limit: int, after: Order | None = None) -> tuple[Order, ...]:
         """Orders in `needs_staff` of which the POS can still say something, the oldest first."""
-        return await self._reading(lambda c: incidents.waiting_for_staff(c, limit))
+        return await self._reading(lambda c: incidents.waiting_for_staff(c, limit, after))
 
     async def voids_due(self, now: datetime, limit: int) -> tuple[VoidDue, ...]:
         """Orders that the POS is to be asked to take back now, the longest due first."""

@@ -1,5 +1,6 @@
 """What the POS says unasked or late, what must be taken back, and what the staff still wait for."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Literal
 
@@ -398,6 +399,40 @@ async def test_an_order_that_waits_for_the_staff_is_settled_when_the_pos_is_back
         assert [kind for kind, _, at in pos.calls if at > LOCK_SECONDS + 10] == ["look_up"] * len(
             [at for at in late if at > 10]
         )
+
+
+def test_a_waiting_order_is_due_ever_more_seldom_and_never_stops_being_due() -> None:
+    ages = sorted({LIMITS.last_due(age) for age in range(4 * 3600)} - {0.0})
+    assert ages[:6] == [5, 10, 15, 20, 25, 31.25]
+    pauses = [after - before for before, after in pairwise(ages)]
+    assert pauses == sorted(pauses)
+    assert pauses[-10:] == [LIMITS.longest_pause_seconds] * 10
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["down", "hangs"])
+async def test_orders_that_nobody_settles_keep_no_later_one_from_being_looked_up(
+    autojump_clock: MockClock, silent: bool
+) -> None:
+    async def answer(order: Order) -> PosOutcome | None:
+        if order.order_id == "ORD-7-5" and trio.current_time() > 100:
+            return ACCEPTED
+        if silent:
+            await trio.sleep_forever()
+        return Unknown("down")
+
+    pos = ScriptedPos(*[hang] * 20)
+    pos.look_up_answer = answer
+    two_at_once = HouseLimits(reconciliation=replace(LIMITS, most=2))
+    async with open_house(pos, limits=two_at_once) as house:
+        for table in range(1, 6):
+            (guest,) = await sit_down(house, "Ana", code=f"demo-{table}")
+            await guest.add()
+            await guest.order()
+        await guest.sees("order_confirmed")
+        await trio.sleep(200)
+        assert house.reconciliation.standing == Standing(4, 0, 0)
+        late = [order_id for kind, order_id, at in pos.calls if kind == "look_up" and at > 120]
+        assert set(late) == {f"ORD-7-{number}" for number in range(1, 5)}
 
 
 async def test_a_reused_key_is_an_incident_and_nobody_calls_for_it_again(

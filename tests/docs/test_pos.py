@@ -132,6 +132,8 @@ def test_the_times_of_reconciliation_are_those_of_the_code() -> None:
     lock = " ".join(PAGE.section("Five outcomes").prose.split())
     assert limits.share_of_age == 0.25
     assert f"{limits.staff_orders_seconds:g} seconds after the lock ended" in lock
+    assert f"more than {limits.most} orders wait" in lock
+    assert f"every {limits.staff_orders_seconds:g} seconds so many are looked through" in lock
     least, most = limits.shortest_pause_seconds, limits.longest_pause_seconds
     assert f"at least {least:g} and at most {most:g} seconds" in lock
     voids = " ".join(PAGE.section("Orders that are taken back").prose.split())
@@ -160,6 +162,7 @@ def test_the_figures_of_the_adapter_over_http_are_those_of_the_code() -> None:
     prose = " ".join(PAGE.section("Submitting").prose.split())
     assert f"longer than {webhook.MAX_ANSWER_BYTES // 1024} KiB" in prose
     assert f"has {webhook.CALLS_PER_RESTAURANT} calls under way" in prose
+    assert f"have {webhook.LATE_CALLS_PER_RESTAURANT} calls of their own" in prose
     assert Settings.model_fields["pos_calls_per_restaurant"].default == webhook.CALLS_PER_RESTAURANT
     assert (webhook.ANSWER_SHARE, webhook.CONNECT_SHARE) == (0.9, 0.3)
     assert f"longer than {MAX_POS_TEXT_CHARACTERS} characters is cut" in prose

@@ -30,7 +30,12 @@ from comanda.pos.answers import (
     read_submit,
     retry_after_seconds,
 )
-from comanda.pos.webhook import MAX_ANSWER_BYTES, WebhookPos, open_webhook_pos
+from comanda.pos.webhook import (
+    LATE_CALLS_PER_RESTAURANT,
+    MAX_ANSWER_BYTES,
+    WebhookPos,
+    open_webhook_pos,
+)
 from tests.actors.domain.helpers import NOW
 from tests.http.server import serving
 
@@ -308,6 +313,40 @@ async def test_a_restaurants_call_whose_turn_does_not_come_has_sent_nothing() ->
         outcome = await pos.submit(ORDER)
         assert isinstance(outcome, NotSent)
         assert outcome.retry_after_seconds == 2
+        assert len(fake.heard) == 1
+        nursery.cancel_scope.cancel()
+
+
+async def test_old_orders_that_are_looked_up_and_taken_back_cost_a_new_order_no_turn() -> None:
+    waiting = replace(ORDER, state="needs_staff")
+    hanging = 2 * LATE_CALLS_PER_RESTAURANT
+    async with (
+        calling(
+            *[hang] * LATE_CALLS_PER_RESTAURANT,
+            accepted(),
+            calls_per_restaurant=2 * LATE_CALLS_PER_RESTAURANT,
+            call_timeout_seconds=6,
+        ) as (pos, fake),
+        trio.open_nursery() as nursery,
+    ):
+        for _ in range(hanging):
+            nursery.start_soon(pos.look_up, waiting)
+            nursery.start_soon(pos.void, waiting)
+        await fake.wait_heard(LATE_CALLS_PER_RESTAURANT)
+        assert await pos.submit(ORDER) == Accepted("POS-42")
+        assert len(fake.heard) == LATE_CALLS_PER_RESTAURANT + 1
+        nursery.cancel_scope.cancel()
+
+
+async def test_old_orders_have_no_more_turns_than_the_operator_allows_a_restaurant() -> None:
+    waiting = replace(ORDER, state="needs_staff")
+    async with (
+        calling(hang, calls_per_restaurant=1, call_timeout_seconds=2) as (pos, fake),
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(pos.look_up, waiting)
+        await fake.wait_heard(1)
+        assert isinstance(await pos.look_up(waiting), Unknown)
         assert len(fake.heard) == 1
         nursery.cancel_scope.cancel()
 

@@ -38,9 +38,9 @@ async def called(store: Store, table: int = 1) -> Party:
     return party
 
 
-async def with_staff(store: Store) -> Party:
+async def with_staff(store: Store, table: int = 1) -> Party:
     """An order that waits for the staff."""
-    party = await called(store)
+    party = await called(store, table)
     await store.commit(party.hears(Unknown("reset")))
     party.now += timedelta(seconds=LOCK_LIMIT_SECONDS + 1)
     await store.commit(party.decided(LockEnded(party.order.order_id)))
@@ -174,6 +174,18 @@ async def test_a_try_that_ends_after_the_staff_have_closed_the_matter_changes_no
     await store.close_incidents(word(order_id), NOW)
     await store.void_tried(due, NOW, timedelta(seconds=2), opens_incident=True)
     assert await store.standing() == NOTHING
+
+
+async def test_orders_that_wait_are_read_part_by_part_each_once(store: Store) -> None:
+    parties = [await with_staff(store, table) for table in (3, 1, 2)]
+    waiting = [order_id for party in parties for order_id in party.session.in_doubt]
+    read = list(await store.waiting_for_staff(2))
+    assert len(read) == 2
+    read += await store.waiting_for_staff(2, read[-1])
+    # Of equal age, so that only their ids tell them apart.
+    assert {order.lock_ends_at for order in read} == {read[0].lock_ends_at}
+    assert [order.order_id for order in read] == sorted(waiting)
+    assert await store.waiting_for_staff(2, read[-1]) == ()
 
 
 async def test_an_order_that_the_staff_cancel_is_taken_back(store: Store) -> None:

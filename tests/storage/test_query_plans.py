@@ -11,7 +11,11 @@ from comanda.storage.inline import open_inline
 
 from .house import NOW
 
-OF_FEW_ORDERS = ("ix_order_journal_unsettled", "uq_order_journal_in_flight")
+OF_FEW_ORDERS = (
+    "ix_order_journal_lock_ends_at",
+    "ix_order_journal_unsettled",
+    "uq_order_journal_in_flight",
+)
 """Partial indexes of the journal, which hold what has no outcome yet."""
 
 ONE_RESTAURANTS = "sqlite_autoindex_order_journal_2 (restaurant_id=?)"

@@ -69,6 +69,22 @@ def _order_of_tasks(seed: int) -> list[int]:
     return order
 
 
+def test_time_jumps_to_just_the_next_deadline_and_no_further() -> None:
+    woken: list[tuple[str, float]] = []
+
+    async def sleep(name: str, seconds: float) -> None:
+        await trio.sleep(seconds)
+        woken.append((name, trio.current_time()))
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(sleep, "an hour", 3600.0)
+            nursery.start_soon(sleep, "a moment", 0.1)
+
+    run_by_seed(1, main)
+    assert woken == [("a moment", 0.1), ("an hour", 3600.0)]
+
+
 def test_the_seed_decides_in_which_order_tasks_run() -> None:
     assert _order_of_tasks(1) == _order_of_tasks(1)
     assert len({tuple(_order_of_tasks(seed)) for seed in range(20)}) > 1

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from comanda.simulation.evening import ORDERS_WANTED, PROFILES, Outage, ProfileName
+from comanda.simulation.evening import ORDERS_WANTED, PROFILES, Act, Outage, ProfileName
 from comanda.simulation.planning import plan_evening
 from comanda.simulation.shelf import Shelf
 from comanda.simulation.world import play
@@ -52,3 +52,11 @@ def test_a_house_that_starts_in_an_outage_is_started_again(shelf: Shelf) -> None
     outcome = play(shelf, plan, keep_trace=True)
     assert outcome.violations == {}
     assert any("a house cannot start" in line for line in outcome.trace)
+
+
+def test_an_evening_comes_to_its_orders_though_all_its_guests_leave_at_once(shelf: Shelf) -> None:
+    plan = plan_evening(1, "calm")
+    leaving = tuple(replace(guest, acts=(Act(0, "leave", 0.5),)) for guest in plan.guests)
+    outcome = play(shelf, replace(plan, guests=leaving), keep_trace=True)
+    assert outcome.violations == {}
+    assert outcome.orders >= ORDERS_WANTED

@@ -144,7 +144,8 @@ class People:
 
     async def _ready(self, member: Member) -> bool:
         """One command at a time: wait for the answer to the last. False: the connection was lost."""
-        await member.free.wait()
+        while member.command is not None:  # another tap may come first when it is answered
+            await member.free.wait()
         return member.seated and self._going
 
     async def _edit(self, member: Member, chance: random.Random, due: float) -> None:

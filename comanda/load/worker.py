@@ -10,6 +10,7 @@ import random
 import resource
 import sys
 import time
+import traceback
 from collections.abc import Coroutine
 from typing import Any
 
@@ -111,6 +112,7 @@ class Worker:
         await asyncio.wait({hearing, crashed}, return_when=asyncio.FIRST_COMPLETED)
         last = Report(Tally(), ended=True)
         if self._broken is not None:
+            traceback.print_exception(self._broken)
             last.broken = f"{type(self._broken).__name__}: {self._broken}"
         elif hearing.result():
             await self._look_at_the_end(last)

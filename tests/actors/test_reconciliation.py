@@ -1,11 +1,11 @@
 """What the POS says unasked or late, what must be taken back, and what the staff still wait for."""
 
-from dataclasses import replace
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import trio
+from msgspec.structs import replace
 from sqlalchemy import text
 from trio.testing import MockClock
 
@@ -280,11 +280,40 @@ async def test_the_staff_close_an_incident_and_then_nobody_is_needed(
         assert closed.state == "rejected"
         (incident,) = closed.incidents
         assert (incident.closed_by, incident.closed_outcome) == ("the staff", "confirmed")
-        assert await house.resolve_order(word("confirmed")) == Rejection(
-            "conflict", "This order is rejected already"
-        )
+        another = await house.resolve_order(word("rejected"))
+        assert another == Rejection("conflict", "This order is rejected already")
         await trio.sleep(120)
         assert len(voids(pos)) == tried
+
+
+async def test_the_staff_whose_word_was_kept_unheard_are_answered_when_they_say_it_again(
+    autojump_clock: MockClock,
+) -> None:
+    class Speechless(InlineStore):
+        async def close_incidents(self, *said: Any) -> int:
+            closed = await super().close_incidents(*said)
+            if closed:
+                raise StorageUnavailable("the commit's outcome is not known")
+            return closed
+
+    with open_inline() as inline:
+        store = Speechless(inline._connection)
+        await store.install((RESTAURANT,), "menu")
+        async with open_house(ScriptedPos(say(REFUSED, 1)), store=store) as house:
+            ana = await ordered(house)
+            await ana.sees("order_failed")
+            await house.hear_pos(heard(ACCEPTED))
+            with pytest.raises(StorageUnavailable):
+                await house.resolve_order(word("confirmed"))
+            again = await house.resolve_order(word("confirmed"))
+            assert isinstance(again, StaffOrder)
+            assert again.incidents[0].closed_outcome == "confirmed"
+            for other in (
+                word("rejected"),
+                replace(word("confirmed"), by="the other staff"),
+                replace(word("confirmed"), reason="Looked again"),
+            ):
+                assert isinstance(await house.resolve_order(other), Rejection)
 
 
 # --- Voids ----------------------------------------------------------------------------------------
@@ -422,7 +451,7 @@ async def test_orders_that_nobody_settles_keep_no_later_one_from_being_looked_up
 
     pos = ScriptedPos(*[hang] * 20)
     pos.look_up_answer = answer
-    two_at_once = HouseLimits(reconciliation=replace(LIMITS, most=2))
+    two_at_once = HouseLimits(reconciliation=ReconciliationLimits(most=2))
     async with open_house(pos, limits=two_at_once) as house:
         for table in range(1, 6):
             (guest,) = await sit_down(house, "Ana", code=f"demo-{table}")

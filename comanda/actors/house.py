@@ -250,8 +250,9 @@ class House:
 
         Returns the order as it then stands; None: no such order; a rejection where it needs nobody. A
         settled order's outcome is final, so of one with incidents the word is kept with these alone. A
-        caller that is cancelled does not know whether it was heeded. Raises `StorageUnavailable` and
-        `RuntimeRefusal`.
+        caller that is cancelled, or hears `StorageUnavailable`, does not know whether it was heeded, and
+        may say it again: who has closed an incident with this word is answered. Raises
+        `StorageUnavailable` and `RuntimeRefusal`.
         """
         spoken_at = self.clock.now()
         found = await self.store.find_order(said.order_id)
@@ -263,9 +264,10 @@ class House:
             if isinstance(reply, Rejection):
                 return reply
         closed = await self.store.close_incidents(said, spoken_at)
-        if not closed and state not in UNSETTLED:
-            return Rejection("conflict", f"This order is {state} already")
-        return await self.store.staff_order(said.order_id)
+        order = await self.store.staff_order(said.order_id)
+        if closed or state in UNSETTLED or (order is not None and _has_closed(said, order)):
+            return order
+        return Rejection("conflict", f"This order is {state} already")
 
     async def hear_pos(self, said: OutcomeHeard) -> bool:
         """The POS says unasked what became of an order; as `Reconciliation.hear`."""
@@ -321,3 +323,11 @@ class House:
         return await self.registry.ask(
             key, message, timeout_seconds=self.limits.ask_timeout_seconds
         )
+
+
+def _has_closed(said: StaffResolved, order: StaffOrder) -> bool:
+    """Whether an incident of the order was closed by this very word."""
+    word = (said.by, said.outcome, said.reason)
+    return any(
+        word == (one.closed_by, one.closed_outcome, one.closed_reason) for one in order.incidents
+    )

@@ -119,7 +119,7 @@ class OpenTable(Struct, frozen=True):
 
 
 class Weighed(Struct, frozen=True):
-    """An answer held against an order. `incident` is the one that it has opened, if any."""
+    """An answer held against an order. `incident` is what it contradicts by, while that stands."""
 
     settled: bool
     incident: IncidentKind | None = None
@@ -284,10 +284,12 @@ class Store(Protocol):
 
     async def void_tried(
         self, due: VoidDue, now: datetime, pause: timedelta | None, *, opens_incident: bool
-    ) -> None:
+    ) -> bool:
         """Put a try to take an order back on record.
 
-        `pause` is the time until the next one, None where the POS has promised not to cook it.
+        `pause` is the time until the next one, None where the POS has promised not to cook it. With
+        `opens_incident` the staff are to be told: True where they are, also by an earlier call of the
+        same try; False where they have closed the matter meanwhile.
         """
         ...
 

@@ -193,11 +193,11 @@ class Reconciliation:
         promised = await self._ask_to_void(due.order)
         pause = None if promised else timedelta(seconds=self._void_pause(due.tries))
         opens = not promised and due.tries + 1 == self._limits.void_tries
-        await until_saved(
+        opened = await until_saved(
             lambda: self._store.void_tried(due, self._clock.now(), pause, opens_incident=opens),
             self._limits.repeat_seconds,
         )
-        if opens:
+        if opened:
             log_incident(due.order.order_id, "void_unanswered")
 
     async def _ask_to_void(self, order: Order) -> bool:

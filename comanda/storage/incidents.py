@@ -40,7 +40,7 @@ add_voids = bulk.insert(
 
 # Statements stand here once: building one anew for each call costs more than running it.
 _order = select(order_journal).where(order_journal.c.order_id == bindparam("order_id"))
-_incident_known = select(incidents.c.kind).where(
+_incident_known = select(incidents.c.closed_at).where(
     incidents.c.order_id == bindparam("order_id"), incidents.c.kind == bindparam("kind")
 )
 _place = (order_journal.c.lock_ends_at, order_journal.c.order_id)
@@ -89,7 +89,10 @@ def void_row(wanted: VoidWanted) -> tuple[object, ...]:
 def weigh(
     connection: Connection, order_id: str, outcome: PosOutcome, now: datetime
 ) -> Weighed | None:
-    """Compare an answer with a settled order, and put what contradicts it on record."""
+    """Compare an answer with a settled order, and put what contradicts it on record.
+
+    An incident that stands is told each time: the first to hear of it may not have heard.
+    """
     row = connection.execute(_order, {"order_id": order_id}).first()
     if row is None:
         return None
@@ -101,7 +104,7 @@ def weigh(
         return Weighed(settled=True)
     known = connection.execute(_incident_known, {"order_id": order_id, "kind": kind}).first()
     if known is not None:
-        return Weighed(settled=True)
+        return Weighed(settled=True, incident=kind if known.closed_at is None else None)
     incident = Incident(order_id, kind, order.restaurant_id, now, in_words(outcome))
     add_incidents.run(connection, [incident_row(incident)])
     if kind == "accepted_after_rejected":
@@ -167,8 +170,11 @@ def void_tried(
     now: datetime,
     pause: timedelta | None,
     opens_incident: bool,
-) -> None:
-    """Put a try to take an order back on record; `pause` until the next, None: the POS has promised."""
+) -> bool:
+    """Put a try to take an order back on record; `pause` until the next, None: the POS has promised.
+
+    Whether its incident stands now: not where the staff have closed the matter meanwhile.
+    """
     next_at = None if pause is None else micros(now + pause)
     tried = connection.execute(
         update(voids)
@@ -180,12 +186,12 @@ def void_tried(
         )
         .returning(voids.c.order_id)
     ).first()
-    if tried is not None and opens_incident:
-        detail = f"{due.tries + 1} voids without an answer"
-        incident = Incident(
-            due.order.order_id, "void_unanswered", due.order.restaurant_id, now, detail
-        )
-        add_incidents.run(connection, [incident_row(incident)])
+    if tried is None or not opens_incident:
+        return False
+    detail = f"{due.tries + 1} voids without an answer"
+    incident = Incident(due.order.order_id, "void_unanswered", due.order.restaurant_id, now, detail)
+    add_incidents.run(connection, [incident_row(incident)])
+    return True
 
 
 def standing(connection: Connection) -> Standing:

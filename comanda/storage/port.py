@@ -139,9 +139,11 @@ class PortMethods(ABC):
 
     async def void_tried(
         self, due: VoidDue, now: datetime, pause: timedelta | None, *, opens_incident: bool
-    ) -> None:
-        """Put a try to take an order back on record."""
-        await self._writing(lambda c: incidents.void_tried(c, due, now, pause, opens_incident))
+    ) -> bool:
+        """Put a try to take an order back on record; whether its incident stands now."""
+        return await self._writing(
+            lambda c: incidents.void_tried(c, due, now, pause, opens_incident)
+        )
 
     async def standing(self) -> Standing:
         """How much waits for somebody, in the whole house."""

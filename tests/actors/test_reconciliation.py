@@ -1,20 +1,20 @@
 """What the POS says unasked or late, what must be taken back, and what the staff still wait for."""
 
-from dataclasses import replace
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import trio
+from msgspec.structs import replace
 from sqlalchemy import text
 from trio.testing import MockClock
 
 from comanda.actors.domain.incident import SENTENCES
 from comanda.actors.domain.inputs import OutcomeHeard, StaffResolved
-from comanda.actors.domain.messages import OrderConfirmed, Rejection, StaffOrder
+from comanda.actors.domain.messages import IncidentKind, OrderConfirmed, Rejection, StaffOrder
 from comanda.actors.domain.order import Accepted, Order, Pending, PosOutcome, Rejected, Unknown
 from comanda.actors.house import House, HouseLimits
-from comanda.actors.ports import Standing, StorageUnavailable
+from comanda.actors.ports import Standing, StorageUnavailable, Weighed
 from comanda.actors.reconciliation import ReconciliationLimits
 from comanda.storage.inline import InlineStore, open_inline
 from tests.actors.faults import open_faulty_house
@@ -59,6 +59,14 @@ async def on_record(house: House) -> StaffOrder:
     order = await house.store.staff_order(ORDER)
     assert order is not None
     return order
+
+
+def logged(kind: IncidentKind) -> str:
+    return f"incident, order {ORDER}: {SENTENCES[kind]}"
+
+
+def errors_in(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [one.message for one in caplog.records if one.levelname == "ERROR"]
 
 
 def voids(pos: ScriptedPos) -> list[float]:
@@ -280,11 +288,68 @@ async def test_the_staff_close_an_incident_and_then_nobody_is_needed(
         assert closed.state == "rejected"
         (incident,) = closed.incidents
         assert (incident.closed_by, incident.closed_outcome) == ("the staff", "confirmed")
-        assert await house.resolve_order(word("confirmed")) == Rejection(
-            "conflict", "This order is rejected already"
-        )
+        another = await house.resolve_order(word("rejected"))
+        assert another == Rejection("conflict", "This order is rejected already")
         await trio.sleep(120)
         assert len(voids(pos)) == tried
+
+
+async def test_the_staff_whose_word_was_kept_unheard_are_answered_when_they_say_it_again(
+    autojump_clock: MockClock,
+) -> None:
+    class Speechless(InlineStore):
+        async def close_incidents(self, *said: Any) -> int:
+            closed = await super().close_incidents(*said)
+            if closed:
+                raise StorageUnavailable("the commit's outcome is not known")
+            return closed
+
+    with open_inline() as inline:
+        store = Speechless(inline._connection)
+        await store.install((RESTAURANT,), "menu")
+        async with open_house(ScriptedPos(say(REFUSED, 1)), store=store) as house:
+            ana = await ordered(house)
+            await ana.sees("order_failed")
+            await house.hear_pos(heard(ACCEPTED))
+            with pytest.raises(StorageUnavailable):
+                await house.resolve_order(word("confirmed"))
+            again = await house.resolve_order(word("confirmed"))
+            assert isinstance(again, StaffOrder)
+            assert again.incidents[0].closed_outcome == "confirmed"
+            for other in (
+                word("rejected"),
+                replace(word("confirmed"), by="the other staff"),
+                replace(word("confirmed"), reason="Looked again"),
+            ):
+                assert isinstance(await house.resolve_order(other), Rejection)
+
+
+async def test_an_incident_that_was_saved_unheard_is_in_the_log_once_it_is_said_again(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Speechless(InlineStore):
+        lost = 1
+
+        async def weigh(self, *said: Any) -> Weighed | None:
+            weighed = await super().weigh(*said)
+            if self.lost:
+                self.lost -= 1
+                raise StorageUnavailable("the commit's outcome is not known")
+            return weighed
+
+    with open_inline() as inline:
+        store = Speechless(inline._connection)
+        await store.install((RESTAURANT,), "menu")
+        async with open_house(ScriptedPos(say(REFUSED, 1)), store=store) as house:
+            ana = await ordered(house)
+            await ana.sees("order_failed")
+            with pytest.raises(StorageUnavailable):
+                await house.hear_pos(heard(ACCEPTED))
+            await house.hear_pos(heard(ACCEPTED))
+            assert errors_in(caplog) == [logged("accepted_after_rejected")]
+            await house.resolve_order(word("confirmed"))
+            await house.hear_pos(heard(ACCEPTED))
+            assert errors_in(caplog) == [logged("accepted_after_rejected")]
 
 
 # --- Voids ----------------------------------------------------------------------------------------
@@ -347,15 +412,39 @@ async def test_an_order_that_the_staff_cancel_is_taken_back_also_by_the_next_pro
         assert len(voids(after)) == 1
 
 
+async def test_of_voids_that_the_staff_have_made_needless_meanwhile_nothing_is_in_the_log(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    pos = ScriptedPos(say(REFUSED, 1))
+    pos.void_answers = [False] * 100
+    async with open_house(pos) as house:
+        resolved: list[object] = []
+        ask = pos.void
+
+        async def void(order: Order) -> bool:
+            if len(voids(pos)) == LIMITS.void_tries - 1:
+                resolved.append(await house.resolve_order(word("confirmed")))
+            return await ask(order)
+
+        pos.void = void  # type: ignore[method-assign]
+        ana = await ordered(house)
+        await ana.sees("order_failed")
+        await house.hear_pos(heard(ACCEPTED))
+        await trio.sleep(120)
+        assert [type(one) for one in resolved] == [StaffOrder]
+        assert len(voids(pos)) == LIMITS.void_tries
+        assert errors_in(caplog) == [logged("accepted_after_rejected")]
+
+
 async def test_a_void_whose_end_cannot_be_saved_is_saved_later(autojump_clock: MockClock) -> None:
     class Forgetful(InlineStore):
         refusals = 3
 
-        async def void_tried(self, *args: object, **more: object) -> None:
+        async def void_tried(self, *args: object, **more: object) -> bool:
             if self.refusals:
                 self.refusals -= 1
                 raise StorageUnavailable("the disk is full")
-            await super().void_tried(*args, **more)  # type: ignore[arg-type]
+            return await super().void_tried(*args, **more)  # type: ignore[arg-type]
 
     with open_inline() as inline:
         store = Forgetful(inline._connection)
@@ -422,7 +511,7 @@ async def test_orders_that_nobody_settles_keep_no_later_one_from_being_looked_up
 
     pos = ScriptedPos(*[hang] * 20)
     pos.look_up_answer = answer
-    two_at_once = HouseLimits(reconciliation=replace(LIMITS, most=2))
+    two_at_once = HouseLimits(reconciliation=ReconciliationLimits(most=2))
     async with open_house(pos, limits=two_at_once) as house:
         for table in range(1, 6):
             (guest,) = await sit_down(house, "Ana", code=f"demo-{table}")
@@ -453,9 +542,7 @@ async def test_a_reused_key_is_an_incident_and_nobody_calls_for_it_again(
             ["key_reused"],
         )
         assert [kind for kind, _, _ in pos.calls] == ["submit"]
-        assert [one.message for one in caplog.records if one.levelname == "ERROR"] == [
-            f"incident, order {ORDER}: {SENTENCES['key_reused']}"
-        ]
+        assert errors_in(caplog) == [logged("key_reused")]
         assert not await house.store.confirmed_orders(ana.key.pid)
         settled = await house.resolve_order(word("confirmed"))
         assert isinstance(settled, StaffOrder)

@@ -416,7 +416,10 @@ async def test_an_accepted_order_that_had_failed_is_an_incident_until_the_staff_
         )
         assert incident["closed_at"] is not None
         assert await listed(server, "?incidents=standing") == []
-        await server.refused("conflict", 409, "POST", RESOLVE, token=HOUSE_TOKEN, json=LOOKED)
+        again = await server.call("POST", RESOLVE, token=HOUSE_TOKEN, json=LOOKED)
+        assert again.json() == closed
+        other = {**LOOKED, "reason": "Looked again"}
+        await server.refused("conflict", 409, "POST", RESOLVE, token=HOUSE_TOKEN, json=other)
         await call_back(server)
         assert await listed(server, "?incidents=standing") == []
 

@@ -7,7 +7,7 @@ from .coverage import MARKS
 from .matrix import reachable_cells
 
 MARKS_SHARE = 0.01
-"""Each mark is hit in at least so many of the seeds: else the dice hardly come there, and it proves little."""
+"""Each mark is hit in at least so many of the seeds: else the dice hardly come there, which proves little."""
 
 
 def not_covered(tally: Tally) -> Iterator[str]:

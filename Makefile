@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: install demo test check format bench chaos lock vendor evening clean
+.PHONY: install demo test check format bench chaos lock vendor simulate evening clean
 
 install: $(READY)
 
@@ -52,6 +52,11 @@ vendor: $(READY)
 	$(BIN)/python tools/vendor.py comanda/http/static/vendor/packages.toml
 	$(BIN)/python tools/vendor.py tests/page/vendor/packages.toml
 	$(BIN)/python tools/vendor.py tests/http/vendor/packages.toml
+
+# A range of simulated evenings that must break nothing and miss nothing (SIMULATION.md).
+SEEDS ?= 2000
+simulate: $(READY)
+	$(BIN)/comanda simulate --seeds $(SEEDS) --processes 2 --covered
 
 # The pictures of docs/evening.md, from a real server and a real browser; needs chromium, webp and
 # fonts-noto-color-emoji.

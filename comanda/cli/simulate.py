@@ -59,6 +59,13 @@ def simulate(
     plan: Annotated[
         Path | None, typer.Option(help="Play an evening that was shrunk and written down.")
     ] = None,
+    covered: Annotated[
+        bool,
+        typer.Option(
+            "--covered",
+            help="Fail, too, where a mark or a cell of the matrix was missed: for long ranges.",
+        ),
+    ] = False,
     shrink: Annotated[
         bool, typer.Option(help="Make the evenings that have failed as small as can be.")
     ] = True,
@@ -81,7 +88,7 @@ def simulate(
         for path in merge[1:]:
             total.merge(_read_record(path))
         _report(total, None)
-        raise typer.Exit(BROKEN if total.failed else 0)
+        raise typer.Exit(BROKEN if total.failed or (covered and _misses(total)) else 0)
     if plan is not None:
         _play_one(_read_plan(plan), trace)
     if seed is not None:
@@ -98,7 +105,17 @@ def simulate(
     _play_many(tally, first + seeds, minutes, processes, record)
     if tally.failures and shrink:
         _shrink(tally)
-    raise typer.Exit(BROKEN if tally.failed else 0)
+    raise typer.Exit(BROKEN if tally.failed or (covered and _misses(tally)) else 0)
+
+
+def _misses(tally: "Tally") -> bool:
+    """Say what this range has missed; whether it has missed anything."""
+    from comanda.simulation.gates import not_covered
+
+    sentences = list(not_covered(tally))
+    for sentence in sentences:
+        typer.secho(f"not covered: {sentence}", fg="red")
+    return bool(sentences)
 
 
 def _play_many(
@@ -173,6 +190,8 @@ def _revision() -> str:
 
 
 def _report(tally: "Tally", a_minute: float | None) -> None:
+    from comanda.simulation.matrix import reachable_cells
+
     typer.echo()
     rate = "" if a_minute is None else f", {a_minute:.0f} a minute"
     typer.echo(
@@ -186,7 +205,11 @@ def _report(tally: "Tally", a_minute: float | None) -> None:
         typer.echo(f"\n{title}: share of evenings")
         for name, times in sorted(counts.items(), key=lambda one: (-one[1], one[0])):
             typer.echo(f"  {times / max(tally.seeds, 1):6.1%}  {name}")
-    typer.echo(f"\nstate × POS fault × owner × ledger: {len(tally.cells)} cells met")
+    reachable = reachable_cells()
+    met = sum(name in tally.cells for name in reachable)
+    typer.echo(f"\nstate × POS × owner × ledger: {met} of {len(reachable)} cells, evenings in each")
+    for name in reachable:
+        typer.echo(f"  {tally.cells.get(name, 0):6}  {name}")
     typer.echo(f"digest {tally.digest}")
     typer.echo(f"{tally.failed} evenings have broken something")
 

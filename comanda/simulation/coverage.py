@@ -1,11 +1,6 @@
-"""Where an evening has been: marks, and the matrix of moments in which an order was.
-
-Both are read off the trace. The product knows nothing of them.
-"""
+"""Interesting places in which an evening has been, read off its trace. The product knows nothing of them."""
 
 import re
-from collections import Counter
-from collections.abc import Sequence
 
 MARKS: dict[str, str] = {
     "order confirmed": r"hears order_confirmed",
@@ -61,52 +56,8 @@ MARKS: dict[str, str] = {
 """Interesting places, each with what a trace says that has been there."""
 
 _MARKS = {name: re.compile(pattern, re.MULTILINE) for name, pattern in MARKS.items()}
-_STATE = re.compile(r"(ORD-\d+-\d+) (prepared|sent|unknown|needs_staff|confirmed|rejected)")
-_LIFE = re.compile(r"(house \d+) (opens|dies|loses power|has ended|freezes)$")
-_LEDGER = re.compile(r"POS ledger: (\w+(?: body)?) (ORD-\S+)")
-_FAULT = re.compile(r"POS fault of (\S+): (.*)")
 
 
 def marks_of(trace: str) -> tuple[str, ...]:
     """The marks that this evening has hit."""
     return tuple(name for name, pattern in _MARKS.items() if pattern.search(trace))
-
-
-def cells_of(trace: Sequence[str]) -> dict[str, int]:
-    """How often an order was in each cell: its state × the POS's fault × owner alive × ledger has it.
-
-    Looked at whenever one of the four has changed.
-    """
-    cells: Counter[str] = Counter()
-    states: dict[str, str] = {}
-    faults: dict[str, str] = {}
-    has: set[str] = set()
-    owner = ""
-    alive = False
-
-    def look(orders: Sequence[str]) -> None:
-        for order_id in orders:
-            cells[
-                f"{states[order_id]} | {faults.get(order_id, 'none')} | "
-                f"{'alive' if alive else 'dead'} | {'has' if order_id in has else 'has not'}"
-            ] += 1
-
-    for line in trace:
-        if (life := _LIFE.search(line)) is not None:
-            if life[2] == "opens":
-                owner, alive = life[1], True
-            elif life[1] == owner:
-                alive = False
-            look([one for one, state in states.items() if state not in ("confirmed", "rejected")])
-        elif " after commit " in line:
-            for order_id, state in _STATE.findall(line):
-                states[order_id] = state
-                look([order_id])
-        elif (entry := _LEDGER.search(line)) is not None:
-            what, order_id = entry.groups()
-            (has.add if what == "effect" else has.discard)(order_id)
-            if order_id in states:
-                look([order_id])
-        elif (fault := _FAULT.search(line)) is not None:
-            faults[fault[1]] = fault[2]
-    return dict(sorted(cells.items()))

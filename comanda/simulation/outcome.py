@@ -4,10 +4,11 @@ import hashlib
 
 from msgspec import Struct
 
-from .coverage import cells_of, marks_of
+from .coverage import marks_of
 from .evening import Plan
 from .invariants import violations
 from .logbook import Logbook
+from .matrix import cells_of
 from .witness import Witness
 
 

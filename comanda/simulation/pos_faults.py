@@ -1,6 +1,7 @@
 """Every fault of the POS contract, as a POS with that fault."""
 
 import math
+from typing import Literal, get_args
 
 from .pos import Fault, Says
 
@@ -90,3 +91,33 @@ FAULTS: tuple[Fault, ...] = (
 )
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
+
+Kind = Literal[
+    "does as it should",
+    "gives no answer",
+    "was not reached",
+    "refuses",
+    "takes its time",
+    "contradicts itself",
+    "has another order",
+]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+"""What the faults come to for an order, whatever exactly is wrong."""
+
+
+def kind_of(name: str) -> Kind:
+    """The kind of the fault with this name; ``none`` is a POS that does as it should."""
+    fault = BY_NAME.get(name)
+    if fault is None:
+        return "does as it should"
+    if fault.answers == "key reused":
+        return "has another order"
+    if fault.decides is not None and any(says.status != fault.decides for says in fault.says):
+        return "contradicts itself"
+    if fault.answers in ("busy", "not sent", "error before"):
+        return "was not reached"
+    if fault.silent_for or fault.answers in ("hang", "lost", "reset", "garbage", "error after"):
+        return "gives no answer"
+    if fault.answers == "pending" or fault.says:
+        return "takes its time"
+    return "refuses" if fault.decides == "rejected" else "does as it should"

@@ -24,7 +24,7 @@ def _outcome(seed: int, *broken: str) -> Outcome:
         10 + seed,
         {"killed": 2},
         ("order confirmed",),
-        {"sent | none | alive | has": 3},
+        {"sent | refuses | alive | has": 3},
         {name: ["a sentence"] for name in broken},
         f"digest of {seed}",
     )

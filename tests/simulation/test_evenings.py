@@ -21,8 +21,8 @@ def test_a_calm_evening_meets_no_fault(shelf: Shelf) -> None:
     outcome = play(shelf, plan_evening(1, "calm"))
     assert outcome.faults == {}
     assert "order confirmed" in outcome.marks
-    assert all("| none | alive |" in cell for cell in outcome.cells)
-    assert "confirmed | none | alive | has" in outcome.cells
+    assert all("| does as it should | alive |" in cell for cell in outcome.cells)
+    assert "confirmed | does as it should | alive | has" in outcome.cells
 
 
 def test_a_house_dies_and_another_one_takes_over(shelf: Shelf) -> None:

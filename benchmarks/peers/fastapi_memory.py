@@ -4,8 +4,8 @@ What it does not do: a restart loses every cart; nobody is asked who they are; a
 twice is done twice; nothing is acknowledged; fields are not checked; a member who reads slowly, or is
 gone without a word, holds up the whole table; nothing is bounded; there are no orders.
 
-With the word `older` it uses uvicorn's older implementation of websockets, which was the default for years
-and takes more CPU; else the one that is the default now.
+With the word `older` it uses uvicorn's older implementation of websockets, which was the default before
+0.50 and takes more CPU; else the one that is the default since.
 """
 
 import asyncio

@@ -3,6 +3,7 @@
 import gc
 import hashlib
 import multiprocessing
+import signal
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -162,6 +163,7 @@ class _Worker:
 
     @classmethod
     def begin(cls, profile: ProfileName) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who owns the pool: it ends us
         cls.profile = profile
         cls.shelf = cls.stack.enter_context(open_shelf())
         cls.stack.enter_context(_rare_collections())

@@ -33,7 +33,9 @@ MARKS: dict[str, str] = {
     "house killed between lock and claim": r"\(ORD\S+ prepared\)\n.*house \d+ dies",
     "house lost its power": r"house \d+ loses power",
     "house drained": r"house \d+ has ended",
-    "house drained with a call on its way": r"submit \S+ has arrived\n.*is asked to end",
+    "house drained with a call on its way": (
+        r"submit (\S+) has arrived\n(?:(?!.*submit \1 is answered).*\n){0,20}.*is asked to end"
+    ),
     "two houses served together": r"house \d+ goes on",
     "house killed with a call on its way": r"submit \S+ has arrived\n.*house \d+ dies",
     "house killed after the answer": r"submit \S+ is answered\n.*house \d+ dies",

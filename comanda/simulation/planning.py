@@ -23,8 +23,11 @@ from .evening import (
     StorageFault,
     What,
 )
-from .pos_faults import FAULTS
+from .pos_faults import FAULTS, KINDS, kind_of
 from .restaurants import RESTAURANTS
+
+POISON_RUN = 12
+"""So many lines one after another: with four crashes of one table within a minute it rests."""
 
 NAMES = ("Ana", "Ben", "Cleo", "Dev", "Eva", "Finn", "Gita", "Hugo", "Ida", "Jon", "Kai", "Lea")
 
@@ -41,8 +44,7 @@ def plan_evening(seed: int, profile: ProfileName = "all") -> Plan:
 
     restaurants = _restaurants(dice, tables) if profile != "calm" else ()
     pos = met("pos")
-    names = tuple(sorted(fault.name for fault in FAULTS))
-    chosen = dice.sample(names, dice.randint(1, 8)) if pos else []
+    chosen = _pos_faults(dice) if pos else set()
     return Plan(
         seed,
         profile,
@@ -67,6 +69,16 @@ def plan_evening(seed: int, profile: ProfileName = "all") -> Plan:
         poison=_poison(dice) if met("crashes") else (),
         staff_after_seconds=round(dice.uniform(1, 60), 1),
     )
+
+
+def _pos_faults(dice: random.Random) -> set[str]:
+    """Some faults, of any kind alike: the kinds are of different sizes."""
+    chosen = set()
+    for _ in range(dice.randint(1, 8)):
+        kind = dice.choice(KINDS)
+        names = sorted(fault.name for fault in FAULTS if kind_of(fault.name) == kind)
+        chosen.add(dice.choice(names))
+    return chosen
 
 
 def _guests(dice: random.Random, tables: int, *, rude: bool) -> tuple[Guest, ...]:
@@ -108,10 +120,14 @@ def _acts(dice: random.Random, *, leads: bool, impolite: bool) -> tuple[Act, ...
 _HOWS: tuple[How, ...] = ("killed", "paused", "power", "drained", "two")
 
 
+_STEPS = (15, 25, 90)
+"""After how many steps a house ends on the average: in its first order, or with orders at the staff."""
+
+
 def _crashes(dice: random.Random) -> tuple[Crash, ...]:
     return tuple(
         Crash(
-            step=1 + int(dice.expovariate(1 / 25)),
+            step=1 + int(dice.expovariate(1 / dice.choice(_STEPS))),
             of_orders=dice.random() < 0.8,
             how=dice.choices(_HOWS, weights=(8, 3, 3, 3, 3))[0],
             restart_after_seconds=round(dice.uniform(0.2, 8), 1),
@@ -162,6 +178,10 @@ def _closings(dice: random.Random, tables: int) -> tuple[Closing, ...]:
 
 
 def _poison(dice: random.Random) -> tuple[int, ...]:
+    """Some lines here and there; or one line after another, until a table rests in quarantine."""
+    if dice.random() < 0.25:
+        first = dice.randint(3, 30)
+        return tuple(range(first, first + POISON_RUN))
     return tuple(sorted(dice.sample(range(3, 60), dice.randint(0, 3))))
 
 

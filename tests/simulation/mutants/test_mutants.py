@@ -28,7 +28,7 @@ FOUND_BY: dict[str, tuple[ProfileName, int]] = {
     "a_lock_that_ends_gives_the_lines_back": ("all", 5),
     "an_interrupted_call_is_a_failure": ("all", 2),
     "sent_again_under_a_new_id": ("all", 1),
-    "the_clock_of_locks_is_slow": ("all", 4),
+    "locks_are_seldom_watched": ("all", 4),
 }
 """The profile and the first seed that finds it, where that is not 0 of `all`.
 

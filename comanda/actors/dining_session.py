@@ -296,8 +296,9 @@ class DiningSession(Actor[Message]):
                 envelope.fail(error)
                 continue
             request_id = message.command.request_id
-            durable = before.requests.get(message.member_id, NO_REQUESTS).by_id
-            if request_id in durable and isinstance(outcome, Decision):
+            memory = before.requests.get(message.member_id, NO_REQUESTS)
+            durable = request_id is not None and memory.find(request_id) is not None
+            if durable and isinstance(outcome, Decision):
                 envelope.resolve(self._answer(message, outcome))
             else:
                 envelope.resolve((refusal.as_error(request_id),))

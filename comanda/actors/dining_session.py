@@ -276,6 +276,7 @@ class DiningSession(Actor[Message]):
             # Whoever owns the session now is right. This activation ends and takes nothing back.
             for envelope, _ in outcomes:
                 envelope.fail(ActorStopped("The session is served elsewhere."))
+            outcomes.clear()  # whoever came with them is not seated either: they join again
             self._audience.close(CLOSE_FAILED, "The table is being restored; join again")
             self.context.stop()
             return False

@@ -5,7 +5,7 @@ From the member's socket and the frame reader inward, and from an endpoint's fun
 
 import base64
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -145,7 +145,8 @@ class _WitnessedSocket(MemberSocket):
 
     def send_frame(self, frame: bytes) -> None:
         if not self.closed and frame[0] == _TEXT:
-            self.gateway.tell_witness(self.pid, self.number, told_in(frame))
+            for told in told_in(frame):
+                self.gateway.tell_witness(self.pid, self.number, told)
         super().send_frame(frame)
         if self.waiting_bytes > LIMITS.outgoing_bytes + len(frame) + CLOSE_BYTES:
             self.gateway.overfull[self.number] = self.waiting_bytes
@@ -156,17 +157,26 @@ class _WitnessedSocket(MemberSocket):
         super().close(code, reason)
 
 
-_last: tuple[bytes, Told] | None = None
+_last: tuple[bytes, tuple[Told, ...]] = (b"", ())
 
 
-def told_in(frame: bytes) -> Told:
-    """The message in a server's whole text frame. One frame goes to a whole table: the last is kept."""
+def told_in(frames: bytes) -> tuple[Told, ...]:
+    """The messages in a server's whole text frames. One piece goes to a whole table: the last is kept."""
     global _last
-    if _last is None or _last[0] is not frame:
-        size = frame[1]
-        start = 2 if size < 126 else 4 if size == 126 else 10
-        _last = (frame, decode_told(frame[start:]))
+    if _last[0] is not frames:
+        _last = (frames, tuple(_each_in(frames)))
     return _last[1]
+
+
+def _each_in(frames: bytes) -> Iterator[Told]:
+    end = 0
+    while end < len(frames):
+        size, start = frames[end + 1], end + 2
+        if size >= 126:
+            begin, start = start, start + (2 if size == 126 else 8)
+            size = int.from_bytes(frames[begin:start])
+        end = start + size
+        yield decode_told(frames[start:end])
 
 
 class _Websocket:

@@ -245,10 +245,10 @@ def _lock_ends(evidence: Evidence, order: OrderSeen) -> float:
 def _first_end(spans: list[tuple[float, float, float]], order: OrderSeen) -> float:
     placed_before = order.placed_at - CLOCK_SLACK_SECONDS - WATCH_SECONDS
     for begin, end, ahead in spans:
-        if begin + ahead < placed_before and end - begin > WATCH_SECONDS:
-            return begin
-        if order.lock_ends_at - ahead <= end:
-            return max(begin, order.lock_ends_at - ahead)
+        noticed_if_before = end - WATCH_SECONDS
+        due = begin if begin + ahead < placed_before else order.lock_ends_at - ahead
+        if max(begin, due) <= noticed_if_before:
+            return max(begin, due)
     raise AssertionError("the last span has no end")
 
 

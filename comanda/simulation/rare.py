@@ -12,7 +12,7 @@ from .pos_faults import BUSY_ONCE, FAULTS, kind_of, lasts_beyond_the_lock
 _WEIGHTS: dict[Moments, int] = {
     "called": 2,
     "answered": 1,
-    "unknown": 2,
+    "unknown": 3,
     "needs_staff": 3,
     "confirmed": 2,
     "rejected": 2,
@@ -21,6 +21,9 @@ _WEIGHTS: dict[Moments, int] = {
 
 _CALLED_AGAIN = Moment("called", "was not reached")
 """In half the evenings with it the POS is too busy at first, and gets the order with the second call."""
+
+_DECIDES_LATE = Moment("needs_staff", "does as it should")
+"""In half the evenings with it a lock ends in the middle of a call, and the POS gets the order after that."""
 
 BEYOND_LOCK_SECONDS = 120.0
 """By so much a clock is put ahead for a lock to end in the middle of a call: twice its limit."""
@@ -35,10 +38,10 @@ def with_a_rare_moment(dice: random.Random, plan: Plan) -> Plan:
     if moment.kind in ("does as it should", "refuses"):  # such a POS answers soon
         if moment.what == "unknown":  # as the next house finds it
             crashes = [_crash_at(dice, Moment("called", moment.kind)), *crashes]
-        elif moment.what == "needs_staff" and dice.random() < 0.5:
+        elif moment == _DECIDES_LATE and dice.random() < 0.5:
             jumps += tuple(ClockJump(at, BEYOND_LOCK_SECONDS, "sent") for at in (2.0, 20.0, 40.0))
         elif moment.what == "needs_staff":
-            at = round(dice.uniform(1, 20), 1)
+            at = round(dice.uniform(1, 10), 1)
             dead_pos += (DeadPos(dice.choice(plan.restaurants or (0,)), at, 120.0),)
     if moment == _CALLED_AGAIN and dice.random() < 0.5:
         crashes, faults = [replace(crashes[0], step=2)], {BUSY_ONCE}
@@ -55,10 +58,10 @@ def with_a_rare_moment(dice: random.Random, plan: Plan) -> Plan:
 def _crash_at(dice: random.Random, moment: Moment) -> Crash:
     hows: tuple[How, ...] = ("killed", "killed", "killed", "power", "drained")
     return Crash(
-        step=dice.choice((1, 1, 2)),
+        step=1 if moment.what == "needs_staff" else dice.choice((1, 1, 2)),
         of_orders=True,
         how=dice.choice(hows if moment.what == "called" else hows[:-1]),
-        restart_after_seconds=round(dice.uniform(2, 14), 1),
+        restart_after_seconds=round(dice.uniform(4, 14), 1),
         moment=moment,
     )
 

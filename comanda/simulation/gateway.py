@@ -5,7 +5,7 @@ From the member's socket and the frame reader inward, and from an endpoint's fun
 
 import base64
 import hashlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -23,7 +23,7 @@ from comanda.actors.domain.messages import (
 )
 from comanda.actors.ports import NoSuchSession, StorageUnavailable
 from comanda.http import routes, staff_routes
-from comanda.http.attending import attend
+from comanda.http.attending import Early, attend
 from comanda.http.call import Call
 from comanda.http.frames import CloseReceived, FrameReader, PingReceived, Violation
 from comanda.http.front import Front
@@ -157,26 +157,23 @@ class _WitnessedSocket(MemberSocket):
         super().close(code, reason)
 
 
-_last: tuple[bytes, tuple[Told, ...]] = (b"", ())
+_last: tuple[bytes, list[Told]] = (b"", [])
 
 
-def told_in(frames: bytes) -> tuple[Told, ...]:
-    """The messages in a server's whole text frames. One piece goes to a whole table: the last is kept."""
+def told_in(frames: bytes) -> list[Told]:
+    """The messages in a server's whole text frames. They go to a whole table: the last are kept."""
     global _last
     if _last[0] is not frames:
-        _last = (frames, tuple(_each_in(frames)))
+        told, at = [], 0
+        while at < len(frames):
+            size, start = frames[at + 1], at + 2
+            if size >= 126:
+                start = at + (4 if size == 126 else 10)
+                size = int.from_bytes(frames[at + 2 : start], "big")
+            at = start + size
+            told.append(decode_told(frames[start:at]))
+        _last = (frames, told)
     return _last[1]
-
-
-def _each_in(frames: bytes) -> Iterator[Told]:
-    end = 0
-    while end < len(frames):
-        size, start = frames[end + 1], end + 2
-        if size >= 126:
-            begin, start = start, start + (2 if size == 126 else 8)
-            size = int.from_bytes(frames[begin:start])
-        end = start + size
-        yield decode_told(frames[start:end])
 
 
 class _Websocket:
@@ -201,7 +198,10 @@ class _Websocket:
                 self._socket.lost()
 
     async def _attend(self) -> None:
-        await attend(self._gateway.front, self._head.pid, self._socket, self._accept)
+        front = self._gateway.front
+        early = Early(self._socket, front.limits)
+        await self._accept()
+        await attend(front, self._head.pid, self._socket, early)
 
     async def _accept(self) -> None:
         accept = base64.b64encode(hashlib.sha1(self._head.key + _GUID).digest())

@@ -39,8 +39,7 @@ class HouseCollector(Collector):
         yield from self._troubles()
 
     def _sessions(self) -> Iterator[Metric]:
-        seen = self._house.registry.statistics()
-        depths = [child.mailbox.depth for child in seen.children]
+        seen = self._house.registry.statistics(each=False)
         yield GaugeMetricFamily("comanda_sessions_live", "Sessions in memory", value=seen.live)
         yield GaugeMetricFamily(
             "comanda_sessions_quarantined", "Sessions in quarantine", value=seen.quarantined
@@ -49,12 +48,14 @@ class HouseCollector(Collector):
             "comanda_storage_outage", "1 while storage does not answer", value=int(seen.outage)
         )
         yield GaugeMetricFamily(
-            "comanda_mailbox_depth", "Commands that wait, all sessions together", value=sum(depths)
+            "comanda_mailbox_depth",
+            "Commands that wait, all sessions together",
+            value=seen.depth_total,
         )
         yield GaugeMetricFamily(
             "comanda_mailbox_depth_max",
             "Commands that wait for the session with the most",
-            value=max(depths, default=0),
+            value=seen.depth_max,
         )
         yield CounterMetricFamily(
             "comanda_activations", "Sessions activated", value=seen.activations_total

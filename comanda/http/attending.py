@@ -19,6 +19,7 @@ from comanda.actors.domain.messages import (
 )
 from comanda.actors.ports import NoSuchSession, SessionKey, StorageUnavailable
 from comanda.actors.sayings import Message, Seated
+from comanda.logs import get_log
 from comanda.runtime import Ref, RuntimeRefusal
 
 from .auth import BadToken, MemberPass
@@ -28,9 +29,15 @@ from .limits import FrontLimits
 from .socket import MemberSocket
 from .wire import REFUSED_BY_THE_HOUSE, frame, refusal_code
 
+log = get_log("comanda.http")
+
 CLOSE_NO_TOKEN = 4401
 CLOSE_UNKNOWN_SESSION = 4404
 CLOSE_SESSION_CLOSED = 4410
+
+
+_TOLD = frozenset({CLOSE_POLICY, CLOSE_FAILED, 1013})
+"""Closes that an operator should hear of: a flood, a table in trouble, too slow a reader."""
 
 
 class _Outlet:
@@ -94,8 +101,22 @@ async def attend(front: Front, session_pid: str, socket: MemberSocket, early: Ea
         early: has heard what came since the handshake.
     """
     front.metrics.connections.inc()
+    who: dict[str, str] = {}
+    try:
+        await _attend(front, session_pid, socket, early, who)
+    finally:
+        front.metrics.count_close(socket.close_code)
+        tell = log.info if socket.close_code in _TOLD else log.debug
+        tell("connection closed", **who, code=socket.close_code)
+
+
+async def _attend(
+    front: Front, session_pid: str, socket: MemberSocket, early: _Early, who: dict[str, str]
+) -> None:
+    """`who` is filled in once it is known: what the path says may be anything."""
     try:
         member = await _member_of(front, session_pid, early)
+        who.update(session=member.key.pid, member=member.member_id)
         ref, seated = await _sit(front, member, socket)
     except _Closed as closed:
         socket.close(closed.code, closed.reason)

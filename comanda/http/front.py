@@ -1,6 +1,7 @@
 """What the front's routes share: the house, the tokens, the limits, the settings told to clients."""
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -22,6 +23,9 @@ MAX_PID_CHARACTERS = 64
 
 READY_SECONDS = 1.0
 """An answer of `is_ready` holds so long: a probe writes, and anybody may ask."""
+
+PROBE_SECONDS = 2.0
+"""Storage that has not written by then is not ready for guests, who wait for each of its answers."""
 
 
 @dataclass
@@ -90,16 +94,16 @@ class Front:
         return await self.house.find_session(session_pid, likely)
 
     async def is_ready(self) -> bool:
-        """Whether storage can write. Asked of storage at most once in `READY_SECONDS`, whoever asks.
+        """Whether the server takes traffic: it is not draining, and storage has just written.
 
-        Cancelling one who asks leaves the others to ask again.
+        Storage is asked at most once in `READY_SECONDS`, whoever asks, and has `PROBE_SECONDS` to
+        answer. Cancelling one who asks leaves the others to ask again.
         """
         async with self._readiness:
             if trio.current_time() >= self._ready_until:
-                self._ready = True
-                try:
+                self._ready = False
+                with trio.move_on_after(PROBE_SECONDS), suppress(StorageUnavailable):
                     await self.house.store.probe()
-                except StorageUnavailable:
-                    self._ready = False
+                    self._ready = True
                 self._ready_until = trio.current_time() + READY_SECONDS
-            return self._ready
+            return self._ready and not self.draining

@@ -116,7 +116,7 @@ async def pos_callback(call: Call, body: CallbackBody) -> None:
     known = await call.front.house.hear_pos(outcome_heard(body))
     call.front.metrics.callbacks.labels(body.status, "known" if known else "unknown").inc()
     if not known:
-        log.warning("the POS speaks of an order that is not ours", order_id=body.order_id)
+        log.warning("the POS speaks of an order that is not ours", order=body.order_id)
 
 
 async def healthz(call: Call) -> Health:
@@ -126,9 +126,10 @@ async def healthz(call: Call) -> Health:
 
 async def readyz(call: Call) -> Health:
     """The server takes traffic: it is not draining and storage can write."""
+    ready = await call.front.is_ready()
     if call.front.draining:
         raise Refused("too_busy", "The server is restarting")
-    if not await call.front.is_ready():
+    if not ready:
         raise Refused("storage_unavailable", "Storage does not answer")
     return Health("ready", call.front.house.clock.now())
 

@@ -111,7 +111,7 @@ async def attend(front: Front, session_pid: str, socket: MemberSocket, early: Ea
 
 
 async def _attend(
-    front: Front, session_pid: str, socket: MemberSocket, early: _Early, who: dict[str, str]
+    front: Front, session_pid: str, socket: MemberSocket, early: Early, who: dict[str, str]
 ) -> None:
     """`who` is filled in once it is known: what the path says may be anything."""
     try:

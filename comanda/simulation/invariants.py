@@ -129,7 +129,7 @@ def nothing_is_cooked_twice(evidence: Evidence) -> Iterator[str]:
     """I3: a key and a line have their effect at the POS once.
 
     A further effect of a line is the POS's own contradiction: the order that it refused first is on
-    record as an incident.
+    record as an incident. Or the POS has given the first one up before the table was told so.
     """
     incidents = {row["order_id"] for row in evidence.rows["incidents"]}
     keys: Counter[str] = Counter()
@@ -137,7 +137,7 @@ def nothing_is_cooked_twice(evidence: Evidence) -> Iterator[str]:
     for entry in evidence.ledger:
         if entry.what == "effect":
             keys[entry.key] += 1
-            if entry.key not in incidents:
+            if entry.key not in incidents and not _given_up(evidence, entry):
                 lines.update(line["note"] for line in json.loads(entry.body)["lines"])
         elif entry.what == "other body":
             yield f"the key {entry.key} came to the POS with two different bodies"
@@ -200,9 +200,12 @@ def contradictions_are_on_record(evidence: Evidence) -> Iterator[str]:
 def _given_up(evidence: Evidence, effect: Entry) -> bool:
     """Whether the POS has withdrawn this order by itself before it was rejected."""
     rejected_at = min(
-        sample.at
-        for sample in evidence.samples
-        if effect.key in sample.orders and sample.orders[effect.key].state == "rejected"
+        (
+            sample.at
+            for sample in evidence.samples
+            if effect.key in sample.orders and sample.orders[effect.key].state == "rejected"
+        ),
+        default=-math.inf,
     )
     return any(
         entry.what == "withdrawn" and entry.key == effect.key and entry.at <= rejected_at

@@ -2,7 +2,11 @@
 
 import pytest
 
-from comanda.simulation.invariants import contradictions_are_on_record, locks_end_and_staff_are_told
+from comanda.simulation.invariants import (
+    contradictions_are_on_record,
+    locks_end_and_staff_are_told,
+    nothing_is_cooked_twice,
+)
 from comanda.simulation.ledger import Entry, What
 from comanda.simulation.witness import ClockJumped, Evidence, OrderSeen, Position, Sample
 
@@ -26,6 +30,16 @@ def test_an_order_that_the_pos_gave_up_before_it_was_rejected_is_no_contradictio
     """Profile all, seed 11: accepted, every answer lost, withdrawn by a callback 70 s later."""
     evidence = _rejected_at(80.0, (10.0, "effect"), (80.0, "withdrawn"))
     assert list(contradictions_are_on_record(evidence)) == []
+
+
+def test_a_line_may_be_cooked_again_once_the_pos_has_given_it_up() -> None:
+    body = b'{"lines": [{"note": "n-1"}]}'
+    again = Entry(85.0, "effect", "ORD-9-3", body)
+    evidence = _rejected_at(80.0, (10.0, "effect"), (79.0, "withdrawn"))
+    evidence.ledger = [one._replace(body=body) for one in evidence.ledger] + [again]
+    assert list(nothing_is_cooked_twice(evidence)) == []
+    evidence.ledger = [one for one in evidence.ledger if one.what == "effect"]
+    assert list(nothing_is_cooked_twice(evidence)) == ["'n-1' had its effect at the POS 2 times"]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,10 @@ def looked_into(path: Path) -> Iterator[Connection]:
     url = URL.create("sqlite", database=name, query={"mode": "ro", "uri": "true"})
     engine = sync_engine(url, StoreLimits())
     try:
-        with engine.connect().execution_options(**{READING: True}) as connection, connection.begin():
+        with (
+            engine.connect().execution_options(**{READING: True}) as connection,
+            connection.begin(),
+        ):
             _check_version(connection, path)
             yield connection
     except (sql.SQLAlchemyError, sqlite3.Error) as error:

@@ -16,7 +16,27 @@ LATENCY_BOUNDS: Final = (
 )
 """In seconds: from one quick commit to the longest that anybody waits for an answer."""
 
-ORDER_BOUNDS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 900.0)
+POS_BOUNDS: Final = (
+    *(
+        0.1,
+        0.25,
+        0.5,
+        1.0,
+        1.5,
+        2.0,
+        3.0,
+        5.0,
+        7.5,
+        10.0,
+        15.0,
+        20.0,
+        30.0,
+        60.0,
+        120.0,
+        300.0,
+        900.0,
+    ),
+)
 """In seconds: from a POS that answers at once to an order that the staff settle after a while."""
 
 OUTCOMES: Final[tuple[OrderStateName, ...]] = ("confirmed", "rejected", "needs_staff")
@@ -62,9 +82,9 @@ class Tally:
 
     def __init__(self) -> None:
         self.order_states: Counter[OrderStateName] = Counter()
-        self.order_seconds = {outcome: Histogram(ORDER_BOUNDS) for outcome in OUTCOMES}
+        self.order_seconds = {outcome: Histogram(POS_BOUNDS) for outcome in OUTCOMES}
         self.pos_calls: Counter[tuple[str, str]] = Counter()
-        self.pos_seconds = {call: Histogram() for call in ("submit", "look_up", "void")}
+        self.pos_seconds = {call: Histogram(POS_BOUNDS) for call in ("submit", "look_up", "void")}
         self.restarts = 0
         self.quarantines = 0
         self.outages = 0

@@ -177,6 +177,17 @@ def resolve(
         print(_resolved(order, outcome))
 
 
+def read_staff_token(file: Path | None) -> str | None:
+    """The staff's token, from `file` or the environment; None where there is none."""
+    from comanda.config import make_settings  # the other commands start without it
+
+    with failures_in_words():
+        token = make_settings(staff_token_file=file).read_staff_token()
+    if token and not (token.isascii() and token.isprintable()):
+        give_up("The staff's token cannot be sent: it must be printable ASCII, in one line")
+    return token or None
+
+
 def _resolved(order: StaffOrder, outcome: Outcome) -> str:
     """What the staff's word has come to. One that was settled before stays so, whatever they said."""
     verb = "is" if order.state == outcome else "stays"
@@ -225,14 +236,9 @@ def _ask(
     server: str, staff_token_file: Path | None, call: Callable[[StaffClient], Awaitable[T]]
 ) -> T:
     """One call of the staff's, its failures as sentences."""
-    from comanda.config import make_settings  # the other commands start without it
-
-    with failures_in_words():
-        token = make_settings(staff_token_file=staff_token_file).read_staff_token()
-    if not token:
+    token = read_staff_token(staff_token_file)
+    if token is None:
         give_up("The staff's token is needed: set COMANDA_STAFF_TOKEN or give --staff-token-file")
-    if not (token.isascii() and token.isprintable()):
-        give_up("The staff's token cannot be sent: it must be printable ASCII, in one line")
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a narrow encoding
     server = server.rstrip("/")
 

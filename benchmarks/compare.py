@@ -15,14 +15,16 @@ from pathlib import Path
 import msgspec
 import trio
 
-from comanda.load import Plan, drive
+from comanda.cli.load_server import NotStarted
+from comanda.load import DriverFailed, Figures, Plan, drive
 from comanda.load.driving import allow_files, files_needed
 
-from .comparison import Aim, Column, Run, cpu, edits, markdown, rows, run_of, verdict
+from .comparison import Aim, Column, Run, cpu, edits, failed_run, markdown, rows, run_of, verdict
 from .machine import load_average, machine_in_words
 from .services import (
     IN_MEMORY,
     IN_MEMORY_OLDER,
+    NAMES,
     NODE,
     OURS,
     SQLALCHEMY,
@@ -51,10 +53,18 @@ def say(text: str, end: str = "\n") -> None:
 
 
 async def measured(service: Service, number: int, plan: Plan) -> Run:
-    """One service on a new database, driven once."""
+    """One service on a new database, driven once; a service that does not start has that as its trouble."""
+    try:
+        return run_of(service.name, number, await driven(service, plan))
+    except (DriverFailed, NotStarted) as error:
+        return failed_run(service.name, number, str(error))
+
+
+async def driven(service: Service, plan: Plan) -> Figures:
+    """The plan, carried out at a new process of the service."""
     with tempfile.TemporaryDirectory(prefix="comanda-bench-") as folder:
         async with service.start(Path(folder), plan.tables) as started:
-            figures = await drive(
+            return await drive(
                 msgspec.structs.replace(
                     plan,
                     server=started.url,
@@ -64,7 +74,6 @@ async def measured(service: Service, number: int, plan: Plan) -> Run:
                 ),
                 server_pid=started.pid,
             )
-    return run_of(service.name, number, figures)
 
 
 async def all_measured(found: list[Service], rounds: int, plan: Plan) -> list[Run]:
@@ -122,7 +131,9 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=8.0, help="of a run, measured")
     parser.add_argument("--tables", type=int, default=100)
     parser.add_argument("--members", type=int, default=4, help="of a table")
-    parser.add_argument("--only", action="append", metavar="NAME", help="a service; again for more")
+    parser.add_argument(
+        "--only", action="append", choices=NAMES, metavar="NAME", help="; ".join(NAMES)
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every run there")
     return parser.parse_args()
 

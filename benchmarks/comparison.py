@@ -46,6 +46,20 @@ def run_of(service: str, number: int, figures: Figures) -> Run:
     )
 
 
+def failed_run(service: str, number: int, why: str) -> Run:
+    """A run that did not come about."""
+    return Run(
+        service=service,
+        round=number,
+        edits_a_second=0.0,
+        delivery_micros=0.0,
+        server_cores=0.0,
+        driver_cores=0.0,
+        p99_ms=0.0,
+        troubles=(why,),
+    )
+
+
 class Spread(Struct, frozen=True):
     """The middle of some figures, the smallest and the largest."""
 

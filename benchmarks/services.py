@@ -84,6 +84,12 @@ SQLALCHEMY = Service(
 NODE = Service("node, ws, better-sqlite3", partial(peer, ["node", node_peer.SERVER]))
 
 
+NAMES = tuple(
+    one.name for one in (OURS, OURS_ACKNOWLEDGED, IN_MEMORY, IN_MEMORY_OLDER, SQLALCHEMY, NODE)
+)
+"""Of all there are, in the order in which they take turns."""
+
+
 def services(say: Callable[[str], None]) -> list[Service]:
     """All that can be measured here; those that cannot are named in a line."""
     found = [OURS, OURS_ACKNOWLEDGED]

@@ -8,6 +8,7 @@ from benchmarks.comparison import (
     Run,
     cpu,
     edits,
+    failed_run,
     markdown,
     ratio,
     rows,
@@ -83,6 +84,11 @@ def test_the_table_has_a_row_for_each_service_and_the_ratios_beside() -> None:
 def test_a_service_that_only_went_wrong_shows_no_figures() -> None:
     table = rows([run("ours", 1, troubles=1)], [])
     assert table[1][:3] == ["ours", "went wrong", "–"]
+
+
+def test_a_run_that_did_not_come_about_takes_its_round_out_of_the_ratios() -> None:
+    runs = [run("ours", 1), failed_run("theirs", 1, "it did not start")]
+    assert ratio(runs, "ours", "theirs", edits) is None
 
 
 def test_the_table_is_markdown_whose_columns_stand_below_each_other() -> None:

@@ -1,4 +1,4 @@
-"""Evenings in which a house ends at a rare moment of an order, and what makes that likely is there, too."""
+"""Evenings with something rare at a moment of an order, and with what makes that likely."""
 
 import random
 
@@ -52,6 +52,18 @@ def with_a_rare_moment(dice: random.Random, plan: Plan) -> Plan:
         crashes=(*crashes, *plan.crashes),
         jumps=jumps,
         dead_pos=dead_pos,
+    )
+
+
+def with_a_clock_put_back(dice: random.Random, plan: Plan) -> Plan:
+    """By an hour or a day, once an order is in doubt that its POS will not settle before its lock ends."""
+    lasting = sorted(fault.name for fault in FAULTS if lasts_beyond_the_lock(fault))
+    jump = ClockJump(round(dice.uniform(1, 30), 1), dice.choice((-3600.0, -86400.0)), "unknown")
+    return replace(
+        plan,
+        pos_rate=max(plan.pos_rate, 0.5),
+        pos_faults=tuple(dice.sample(lasting, 2)),
+        jumps=(*plan.jumps, jump),
     )
 
 

@@ -142,7 +142,7 @@ def _play_many(
                     )
                 if ends_at is not None and time.monotonic() >= ends_at:
                     break  # what the processes have begun besides is given up
-    except KeyboardInterrupt:
+    except* KeyboardInterrupt:  # alone, or out of an evening's nurseries
         typer.echo("stopped")
     _save(tally, record)
     _report(tally, played / max(time.monotonic() - began, 0.001) * 60)

@@ -51,7 +51,9 @@ MARKS: dict[str, str] = {
     "a clock was put ahead": r"the clock is put ahead",
     "a restaurant's POS was dead": r"the POS of restaurant \d+ is dead",
     "an intruder was refused": r"intruder .*(token|401|403)",
-    "two restaurants had orders": r"ORD-7-[\s\S]*ORD-[89]-|ORD-8-[\s\S]*ORD-[79]-|ORD-9-[\s\S]*ORD-[78]-",
+    "two restaurants had orders": (
+        r"\A(?=[\s\S]*?ORD-7-)[\s\S]*?ORD-[89]-|\A(?=[\s\S]*?ORD-8-)[\s\S]*?ORD-9-"
+    ),
     "a table rested in quarantine": r"is in quarantine",
     "the menu changed under a cart": r"hears menu_updated",
 }

@@ -26,7 +26,7 @@ from .evening import (
     What,
 )
 from .pos_faults import FAULTS, KINDS, kind_of
-from .rare import with_a_rare_moment
+from .rare import with_a_clock_put_back, with_a_rare_moment
 from .restaurants import RESTAURANTS
 
 POISON_RUN = 12
@@ -35,6 +35,9 @@ POISON_RUN = 12
 MOMENT_SHARE = 0.5
 """In so many of the evenings of `all` a house ends at a rare moment, so that each cell of the matrix is
 met in some 0.5 % of them."""
+
+CLOCK_SHARE = 0.15
+"""In so many of the others a clock is put back far while an order is in doubt for long."""
 
 NAMES = ("Ana", "Ben", "Cleo", "Dev", "Eva", "Finn", "Gita", "Hugo", "Ida", "Jon", "Kai", "Lea")
 
@@ -78,6 +81,8 @@ def plan_evening(seed: int, profile: ProfileName = "all") -> Plan:
     )
     if profile == "all" and dice.random() < MOMENT_SHARE:
         return with_a_rare_moment(dice, plan)
+    if profile == "all" and dice.random() < CLOCK_SHARE:
+        return with_a_clock_put_back(dice, plan)
     return plan
 
 

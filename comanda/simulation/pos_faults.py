@@ -6,6 +6,7 @@ from typing import Literal, get_args
 from .pos import Fault, Says
 
 BUSY_ONCE = "is busy once"
+LATE_CALLBACK = "a callback after the lock has ended"
 
 FAULTS: tuple[Fault, ...] = (
     Fault("accepts at once"),
@@ -69,7 +70,7 @@ FAULTS: tuple[Fault, ...] = (
         says=(Says(4, "accepted"),),
     ),
     Fault(
-        "a callback after the lock has ended",
+        LATE_CALLBACK,
         decides=None,
         answers="pending",
         says=(Says(70, "accepted"),),

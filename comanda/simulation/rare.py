@@ -1,4 +1,4 @@
-"""Evenings in which a house ends at a rare moment of an order, and what makes that likely is there, too."""
+"""Evenings with something rare at a moment of an order, and with what makes that likely."""
 
 import random
 
@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from .evening import ClockJump, Crash, DeadPos, How, Plan
 from .moments import MOMENTS, Moment
 from .moments import What as Moments
-from .pos_faults import BUSY_ONCE, FAULTS, kind_of, lasts_beyond_the_lock
+from .pos_faults import BUSY_ONCE, FAULTS, LATE_CALLBACK, kind_of, lasts_beyond_the_lock
 
 _WEIGHTS: dict[Moments, int] = {
     "called": 2,
@@ -20,7 +20,14 @@ _WEIGHTS: dict[Moments, int] = {
 """How often a kind of moment is chosen: the more cells of the matrix it is the way to, the oftener."""
 
 _CALLED_AGAIN = Moment("called", "was not reached")
-"""In half the evenings with it the POS is too busy at first, and gets the order with the second call."""
+_ONE_WAY: dict[Moment, str] = {
+    _CALLED_AGAIN: BUSY_ONCE,
+    Moment("needs_staff", "takes its time"): LATE_CALLBACK,
+}
+"""Moments after which the POS can get the order in this way only. In most evenings with one it is the
+only fault: the second call brings it, or the POS decides by itself while no house lives."""
+
+ONE_WAY_SHARE = 0.75
 
 _DECIDES_LATE = Moment("needs_staff", "does as it should")
 """In half the evenings with it a lock ends in the middle of a call, and the POS gets the order after that."""
@@ -43,8 +50,9 @@ def with_a_rare_moment(dice: random.Random, plan: Plan) -> Plan:
         elif moment.what == "needs_staff":
             at = round(dice.uniform(1, 10), 1)
             dead_pos += (DeadPos(dice.choice(plan.restaurants or (0,)), at, 120.0),)
-    if moment == _CALLED_AGAIN and dice.random() < 0.5:
-        crashes, faults = [replace(crashes[0], step=2)], {BUSY_ONCE}
+    if moment in _ONE_WAY and dice.random() < ONE_WAY_SHARE:
+        faults = {_ONE_WAY[moment]}
+        crashes = [replace(crashes[0], step=2 if moment == _CALLED_AGAIN else 1)]
     return replace(
         plan,
         pos_rate=max(plan.pos_rate, 0.5),
@@ -55,13 +63,26 @@ def with_a_rare_moment(dice: random.Random, plan: Plan) -> Plan:
     )
 
 
+def with_a_clock_put_back(dice: random.Random, plan: Plan) -> Plan:
+    """By an hour or a day, once an order is in doubt that its POS will not settle before its lock ends."""
+    lasting = sorted(fault.name for fault in FAULTS if lasts_beyond_the_lock(fault))
+    jump = ClockJump(round(dice.uniform(1, 30), 1), dice.choice((-3600.0, -86400.0)), "unknown")
+    return replace(
+        plan,
+        pos_rate=max(plan.pos_rate, 0.5),
+        pos_faults=tuple(dice.sample(lasting, 2)),
+        jumps=(*plan.jumps, jump),
+    )
+
+
 def _crash_at(dice: random.Random, moment: Moment) -> Crash:
     hows: tuple[How, ...] = ("killed", "killed", "killed", "power", "drained")
+    at_staff = moment.what == "needs_staff"
     return Crash(
-        step=1 if moment.what == "needs_staff" else dice.choice((1, 1, 2)),
+        step=1 if at_staff else dice.choice((1, 1, 2)),
         of_orders=True,
         how=dice.choice(hows if moment.what == "called" else hows[:-1]),
-        restart_after_seconds=round(dice.uniform(4, 14), 1),
+        restart_after_seconds=round(dice.uniform(8 if at_staff else 4, 14), 1),
         moment=moment,
     )
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -34,7 +35,7 @@ def _start(tmp_path: Path, *arguments: str) -> "subprocess.Popen[str]":
     program = tmp_path / "says_each_seed.py"
     program.write_text(SAYS_EACH_SEED)
     return subprocess.Popen(
-        [sys.executable, str(program), "--profile", "calm", "--processes", "2", *arguments],
+        [sys.executable, str(program), "--profile", "calm", *arguments],
         start_new_session=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -53,9 +54,12 @@ def _played_at_once(seeds: int) -> Tally:
     return tally
 
 
-def test_control_c_stops_all_processes_and_the_record_goes_on_from_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_control_c_stops_all_processes_and_the_record_goes_on_from_there(
+    tmp_path: Path, processes: str
+) -> None:
     record = tmp_path / "record.json"
-    running = _start(tmp_path, "--seeds", "5000", "--record", str(record))
+    running = _start(tmp_path, "--seeds", "5000", "--processes", processes, "--record", str(record))
     try:
         assert running.stdout is not None
         assert "evenings" in running.stdout.readline()
@@ -81,7 +85,17 @@ def test_control_c_stops_all_processes_and_the_record_goes_on_from_there(tmp_pat
 
 def test_minutes_end_a_range_in_several_processes(tmp_path: Path) -> None:
     record = tmp_path / "record.json"
-    running = _start(tmp_path, "--seeds", "5000", "--minutes", "0.01", "--record", str(record))
+    running = _start(
+        tmp_path,
+        "--seeds",
+        "5000",
+        "--processes",
+        "2",
+        "--minutes",
+        "0.01",
+        "--record",
+        str(record),
+    )
     output, errors = running.communicate(timeout=PATIENCE_SECONDS)
     assert running.returncode == 0, errors
     kept = _read(record)
@@ -122,3 +136,19 @@ def test_a_seed_that_is_another_evening_the_second_time_has_failed(
     monkeypatch.setattr("comanda.simulation.campaign.play", play_otherwise)
     (outcome,) = play_seeds(range(100, 101), "calm", 1)
     assert "the_same_seed_is_the_same_evening" in outcome.violations
+
+
+def test_control_c_that_comes_out_of_an_evenings_nurseries_stops_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def stopped(*_: object) -> Iterator[Outcome]:
+        yield next(iter(play_seeds(range(1), "calm", 1)))
+        raise BaseExceptionGroup("of a nursery", [KeyboardInterrupt()])
+
+    monkeypatch.setattr("comanda.simulation.campaign.play_seeds", stopped)
+    record = tmp_path / "record.json"
+    arguments = ["--profile", "calm", "--seeds", "9", "--record", str(record)]
+    told = CliRunner().invoke(app, ["simulate", *arguments])
+    assert told.exit_code == 0, told.output
+    assert "stopped" in told.output
+    assert _read(record).seeds == 1

@@ -48,7 +48,14 @@ async def spend_an_evening(url: str) -> list[str]:
 
 async def the_log_of_an_evening(folder: Path, level: str) -> tuple[str, list[str]]:
     secrets: list[str] = []
-    options = ("--pos-timeout", "0.3", "--lock-limit", "0.6", "--pos-delay", "0.05")
+    options: tuple[str, ...] = (
+        "--pos-timeout",
+        "0.3",
+        "--lock-limit",
+        "0.6",
+        "--pos-delay",
+        "0.05",
+    )
     options += ("--pos-success-rate", "1", "--retry-limit", "0", "--log-level", level)
     token = folder / "token"
     token.write_text(STAFF_TOKEN)

@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEERS_READY := $(VENV)-bench/.ready
 
-.PHONY: install demo test check format bench chaos lock vendor simulate evening clean
+.PHONY: install demo test check format bench bench-street bench-idle chaos lock vendor simulate \
+	evening clean
 
 install: $(READY)
 
@@ -30,8 +32,25 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY)
+# Comanda and services written by hand on the same workload, in turn (BENCHMARKS.md); ends by itself.
+ROUNDS ?= 3
+SECONDS ?= 8
+BENCH_ARGS ?=
+bench: $(READY) $(PEERS_READY)
+	$(BIN)/python -m benchmarks.compare --rounds $(ROUNDS) --seconds $(SECONDS) $(BENCH_ARGS)
 	$(BIN)/python -m benchmarks.commits
+
+$(PEERS_READY): benchmarks/requirements.lock
+	$(PYTHON) -m venv $(VENV)-bench
+	$(VENV)-bench/bin/pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/requirements.lock
+	touch $@
+
+# 2,500 tables of four people, and 100 beside them; then tables that nobody uses.
+bench-street: $(READY)
+	$(BIN)/python -m benchmarks.street $(BENCH_ARGS)
+
+bench-idle: $(READY)
+	$(BIN)/python -m benchmarks.idle $(BENCH_ARGS)
 
 # Kills and disturbs real processes, then checks that nothing was lost and nothing done twice.
 CYCLES ?= 30
@@ -44,6 +63,7 @@ lock:
 	$(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/pip install --quiet pip-tools
 	$(VENV)-lock/bin/pip-compile --quiet --extra dev --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
+	$(VENV)-lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o benchmarks/requirements.lock benchmarks/requirements.in
 	rm -rf $(VENV)-lock
 
 # The page's libraries, from npm at the versions and hashes in the list; needs npm. Changes nothing
@@ -64,4 +84,4 @@ evening: $(READY)
 	$(BIN)/python -m tools.evening
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(VENV)-bench benchmarks/peers/node/node_modules

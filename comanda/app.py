@@ -42,12 +42,14 @@ class Running:
     """A server that takes traffic. `table_codes` are the tables of its menu, in the menu's order.
 
     `url` is the public one where a setting names it; `port` is what the server listens on.
+    `staff_can_sign_in`: there is a token with which they can.
     """
 
     url: str
     port: int
     table_codes: tuple[str, ...]
     house: House
+    staff_can_sign_in: bool
 
 
 async def serve(
@@ -119,7 +121,7 @@ async def serve(
 
             await nursery.start(serving)
             log.info("server started", url=url, pid=os.getpid())
-            task_status.started(Running(url, port, codes, house))
+            task_status.started(Running(url, port, codes, house, front.staff.there_are_any()))
         log.info("server stopped")
 
 

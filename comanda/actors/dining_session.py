@@ -284,6 +284,7 @@ class DiningSession(Actor[Message]):
             # Whoever owns the session now is right. This activation ends and takes nothing back.
             for envelope, _ in outcomes:
                 envelope.fail(ActorStopped("The session is served elsewhere."))
+            outcomes.clear()  # whoever came with them is not seated either: they join again
             self._audience.close(CLOSE_FAILED, "The table is being restored; join again")
             self.context.stop()
             return False
@@ -304,8 +305,9 @@ class DiningSession(Actor[Message]):
                 envelope.fail(error)
                 continue
             request_id = message.command.request_id
-            durable = before.requests.get(message.member_id, NO_REQUESTS).by_id
-            if request_id in durable and isinstance(outcome, Decision):
+            memory = before.requests.get(message.member_id, NO_REQUESTS)
+            durable = request_id is not None and memory.find(request_id) is not None
+            if durable and isinstance(outcome, Decision):
                 envelope.resolve(self._answer(message, outcome))
             else:
                 envelope.resolve((refusal.as_error(request_id),))

@@ -45,7 +45,7 @@ class NotStarted(Exception):
 
 
 class Program:
-    """One process of ours. `url` is where it takes calls."""
+    """One process of ours, which says where it takes calls: `url`. `log` is where its errors go."""
 
     def __init__(self, process: trio.Process, name: str, log: Path) -> None:
         self.process = process
@@ -66,7 +66,7 @@ class Program:
             else:
                 self.url = announced[1]
         if not self.url:
-            raise NotStarted(f"comanda {self._name} did not start: {self.last_words()}")
+            raise NotStarted(f"{self._name} did not start: {self.last_words()}")
 
     async def end(self) -> int:
         """SIGTERM, and SIGKILL where that does not do; the exit code. Cancellation is held off."""
@@ -180,7 +180,7 @@ async def _start(
             env=environment,
             start_new_session=True,  # Ctrl-C is the load tester's, which then ends them
         )
-    program = Program(process, words[0], log)
+    program = Program(process, f"comanda {words[0]}", log)
     programs.append(program)
     await program.wait_announced()
     return program

@@ -1,5 +1,6 @@
 """`comanda orders` and `comanda resolve`: what the staff do with orders from a terminal."""
 
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
@@ -14,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from comanda.actors.domain.messages import (
+    MAX_ORDER_ID_CHARACTERS,
     MAX_REASON_CHARACTERS,
     MAX_REFERENCE_CHARACTERS,
     OrderStateName,
@@ -36,6 +38,9 @@ NO_REASON: Final = "no reason was given"
 """What the record says where nobody could be asked."""
 
 REFUSED: Final = 1
+ORDER_ID: Final = re.compile(r"ORD-[0-9]+-[0-9]+")
+"""What is no id could be a path to something else than was meant."""
+
 STATES: Final[tuple[OrderStateName, ...]] = get_args(OrderStateName)
 COLUMNS: Final = (
     "order",
@@ -149,8 +154,10 @@ def resolve(
     [bold]comanda resolve ORD-7-12 confirmed --reason "The kitchen has it"[/bold]. It cannot be taken
     back. A table hears how its order was settled. Of an incident it hears nothing, and a settled order
     stays as it is, whatever is said to close its incidents. Exits with 1 where the server refuses, with
-    2 where there is no such server or token.
+    2 where there is no such server or token, or what is given is no order's id.
     """
+    if not (ORDER_ID.fullmatch(order_id) and len(order_id) <= MAX_ORDER_ID_CHARACTERS):
+        give_up(f"“{clean(order_id)}” is no order's id; one looks like ORD-7-12")
     if reason is None:
         reason = typer.prompt("How do you know") if sys.stdin.isatty() else NO_REASON
     if not (reason.strip() and len(reason) <= MAX_REASON_CHARACTERS):

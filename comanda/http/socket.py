@@ -44,8 +44,9 @@ class WorkerLimits:
     """Messages, or parts of a request body, that wait for the application; then reading pauses."""
     inbox_bytes: int = 131_072
     """The same in bytes of a body, or characters of messages: two of the largest messages."""
-    max_connections: int = 10_000
-    """More get 503. At some 40 kB each this is 400 MB, and as many file descriptors."""
+    max_connections: int = 12_000
+    """More get 503. 2,500 tables of four members, and as many HTTP connections again as a fifth of them
+    hold at a time: both count. At some 40 kB each this is 480 MB, and as many file descriptors."""
     backlog: int = 1024
     """Connections the kernel holds until they are accepted: a room that reconnects at once."""
     request_head_timeout_seconds: float = 10

@@ -23,7 +23,7 @@ from comanda.actors.domain.messages import (
 )
 from comanda.actors.ports import NoSuchSession, StorageUnavailable
 from comanda.http import routes, staff_routes
-from comanda.http.attending import attend
+from comanda.http.attending import Early, attend
 from comanda.http.call import Call
 from comanda.http.frames import CloseReceived, FrameReader, PingReceived, Violation
 from comanda.http.front import Front
@@ -198,7 +198,10 @@ class _Websocket:
                 self._socket.lost()
 
     async def _attend(self) -> None:
-        await attend(self._gateway.front, self._head.pid, self._socket, self._accept)
+        front = self._gateway.front
+        early = Early(self._socket, front.limits)
+        await self._accept()
+        await attend(front, self._head.pid, self._socket, early)
 
     async def _accept(self) -> None:
         accept = base64.b64encode(hashlib.sha1(self._head.key + _GUID).digest())

@@ -3,6 +3,8 @@
 import random
 from typing import Literal
 
+from comanda.actors.domain.messages import OrderStateName
+
 from .determinism import dice_for
 from .evening import (
     EVENING_SECONDS,
@@ -24,10 +26,15 @@ from .evening import (
     What,
 )
 from .pos_faults import FAULTS, KINDS, kind_of
+from .rare import with_a_rare_moment
 from .restaurants import RESTAURANTS
 
 POISON_RUN = 12
 """So many lines one after another: with four crashes of one table within a minute it rests."""
+
+MOMENT_SHARE = 0.5
+"""In so many of the evenings of `all` a house ends at a rare moment, so that each cell of the matrix is
+met in some 0.5 % of them."""
 
 NAMES = ("Ana", "Ben", "Cleo", "Dev", "Eva", "Finn", "Gita", "Hugo", "Ida", "Jon", "Kai", "Lea")
 
@@ -45,7 +52,7 @@ def plan_evening(seed: int, profile: ProfileName = "all") -> Plan:
     restaurants = _restaurants(dice, tables) if profile != "calm" else ()
     pos = met("pos")
     chosen = _pos_faults(dice) if pos else set()
-    return Plan(
+    plan = Plan(
         seed,
         profile,
         tables,
@@ -69,6 +76,9 @@ def plan_evening(seed: int, profile: ProfileName = "all") -> Plan:
         poison=_poison(dice) if met("crashes") else (),
         staff_after_seconds=round(dice.uniform(1, 60), 1),
     )
+    if profile == "all" and dice.random() < MOMENT_SHARE:
+        return with_a_rare_moment(dice, plan)
+    return plan
 
 
 def _pos_faults(dice: random.Random) -> set[str]:
@@ -190,8 +200,11 @@ _JUMPS = (-86400.0, -3600.0, -40.0, -2.0, -0.1, 0.1, 2.0, 40.0, 3600.0)
 
 
 def _jumps(dice: random.Random) -> tuple[ClockJump, ...]:
+    whens: tuple[OrderStateName | None, ...] = (None, "sent", "unknown")
     jumps = [
-        ClockJump(round(dice.uniform(1, EVENING_SECONDS), 2), dice.choice(_JUMPS))
+        ClockJump(
+            round(dice.uniform(1, EVENING_SECONDS), 2), dice.choice(_JUMPS), dice.choice(whens)
+        )
         for _ in range(dice.randint(1, 4))
     ]
     return tuple(sorted(jumps, key=lambda jump: jump.at))

@@ -72,7 +72,7 @@ def top(
             trio.run(_once if once else _follow, watch)
         except KeyboardInterrupt:
             return
-        except (*_LOST, ExceptionGroup) as error:
+        except (*_LOST, BaseExceptionGroup) as error:
             first = first_of(error)
             if isinstance(first, KeyboardInterrupt):
                 return
@@ -167,7 +167,7 @@ async def _follow(watch: _Watch) -> None:
             await trio.sleep(pause)
             pause = REFRESH_SECONDS
             try:
-                live.update(drawn(await watch.look(), console.height), refresh=True)
+                live.update(drawn(await watch.look(), console), refresh=True)
             except _LOST as error:
                 sentence = f"{clean(watch.server)}: {_why(error)}"
                 live.update(Text(sentence, "bold red"), refresh=True)
@@ -182,7 +182,7 @@ async def _follow_plainly(watch: _Watch, console: Console) -> None:
 
 def _print(console: Console, picture: Picture) -> None:
     if console.is_terminal:
-        console.print(drawn(picture, console.height))
+        console.print(drawn(picture, console))
         return
     for line in plain(picture):
         print(line)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -15,8 +15,8 @@ from .phone import clean
 from .top_figures import Figures, Latency
 
 COLUMNS = ("table", "restaurant", "online", "cart", "order", "open for")
-FRAME_ROWS = 3
-"""Rows of the tables' heading and of what did not fit."""
+FRAME_ROWS = 5
+"""Rows of the tables' heading, of its frame, and of how many more there are."""
 
 
 class OpenTable(Struct, frozen=True):
@@ -85,8 +85,8 @@ def plain(picture: Picture) -> Iterator[str]:
         yield clean(picture.remark)
 
 
-def drawn(picture: Picture, height: int) -> RenderableType:
-    """The picture for a terminal of so many rows: of the tables as many as there is room for."""
+def drawn(picture: Picture, console: Console) -> RenderableType:
+    """The picture for a terminal: of the tables as many as there is room for."""
     head, *rest = picture.lines()
     spots = [Text(line, "bold yellow") for line in picture.slow_lines()]
     latencies = _latency_table(picture.latencies())
@@ -95,8 +95,9 @@ def drawn(picture: Picture, height: int) -> RenderableType:
     if picture.remark:
         parts.append(_line(clean(picture.remark), "dim"))
     if picture.tables is not None:
-        used = len(parts) - 1 + len(picture.latencies()) + 2
-        parts.append(_table_of(picture.tables, picture.at, max(height - used - FRAME_ROWS, 1)))
+        used = len(console.render_lines(Group(*parts)))
+        room = max(console.height - used - FRAME_ROWS, 1)
+        parts.append(_table_of(picture.tables, picture.at, room))
     return Group(*parts)
 
 

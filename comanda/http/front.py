@@ -94,10 +94,8 @@ class Front:
         return await self.house.find_session(session_pid, likely)
 
     async def is_ready(self) -> bool:
-        """Whether the server takes traffic: it is not draining, and storage has just written.
-
-        Storage is asked at most once in `READY_SECONDS`, whoever asks, and has `PROBE_SECONDS` to
-        answer. Cancelling one who asks leaves the others to ask again.
+        """Whether storage can write. It is asked at most once in `READY_SECONDS`, whoever asks, and has
+        `PROBE_SECONDS` to answer. Cancelling one who asks leaves the others to ask again.
         """
         async with self._readiness:
             if trio.current_time() >= self._ready_until:
@@ -106,4 +104,4 @@ class Front:
                     await self.house.store.probe()
                     self._ready = True
                 self._ready_until = trio.current_time() + READY_SECONDS
-            return self._ready and not self.draining
+            return self._ready

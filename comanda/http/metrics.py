@@ -71,31 +71,31 @@ class Metrics:
         """Args:
         storage: what storage has counted until now.
         """
-        self._prometheus = CollectorRegistry()
+        self.registry = CollectorRegistry()
         if house is not None:
-            self._prometheus.register(HouseCollector(house))
+            self.registry.register(HouseCollector(house))
         if storage is not None:
-            self._prometheus.register(StorageCollector(storage))
+            self.registry.register(StorageCollector(storage))
         self._commands = _Commands()
-        self._prometheus.register(self._commands)
+        self.registry.register(self._commands)
         self._closes = _Closes()
-        self._prometheus.register(self._closes)
-        ProcessCollector(registry=self._prometheus)
-        self.joins = Counter("comanda_joins", "Members who sat down", registry=self._prometheus)
+        self.registry.register(self._closes)
+        ProcessCollector(registry=self.registry)
+        self.joins = Counter("comanda_joins", "Members who sat down", registry=self.registry)
         self.connections = Counter(
-            "comanda_connections", "Websockets accepted", registry=self._prometheus
+            "comanda_connections", "Websockets accepted", registry=self.registry
         )
         self.callbacks = Counter(
             "comanda_pos_callbacks",
             "Signed callbacks by what they said and whether the order is known here",
             ("status", "order"),
-            registry=self._prometheus,
+            registry=self.registry,
         )
         self.requests = Counter(
             "comanda_http_requests",
             "Requests by route and status",
             ("route", "status"),
-            registry=self._prometheus,
+            registry=self.registry,
         )
 
     def count_command(self, command: str, result: str, seconds: float) -> None:
@@ -120,4 +120,4 @@ class Metrics:
 
     def text(self) -> bytes:
         """All of it in the exposition format."""
-        return generate_latest(self._prometheus)
+        return generate_latest(self.registry)

@@ -128,7 +128,10 @@ async def readyz(call: Call) -> Health:
     """The server takes traffic: it is not draining and storage can write."""
     if call.front.draining:  # Storage is not asked: it may be slow, and this is the answer.
         raise Refused("too_busy", "The server is restarting")
-    if not await call.front.is_ready():
+    ready = await call.front.is_ready()
+    if call.front.draining:  # It has begun to meanwhile.
+        raise Refused("too_busy", "The server is restarting")
+    if not ready:
         raise Refused("storage_unavailable", "Storage does not answer")
     return Health("ready", call.front.house.clock.now())
 

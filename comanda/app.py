@@ -20,6 +20,7 @@ from comanda.http.callbacks import CallbackSignatures
 from comanda.http.front import Front
 from comanda.http.limits import FrontLimits
 from comanda.http.metrics import Metrics
+from comanda.http.proxies import TrustedProxies
 from comanda.http.quart_app import make_quart_app
 from comanda.http.wire import frame
 from comanda.http.worker import WorkerLimits, bind, fast_way_misses
@@ -231,6 +232,7 @@ def _front(
         public_url=settings.public_url,
         listens_on=settings.host,
         allowed_origins=settings.allowed_origin,
+        proxies=TrustedProxies(settings.trusted_proxies),
     )
 
 

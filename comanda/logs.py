@@ -4,12 +4,14 @@ What an event is about stands beside it as `session`, `member`, `order` and `req
 guests write, their names, and tokens go into no event.
 """
 
+import io
 import logging
 import sys
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 import structlog
 
+from comanda.actors.domain.text import plain
 from comanda.runtime import (
     ActorEnded,
     ActorFailed,
@@ -52,8 +54,7 @@ def configure_logs(level: str, form: Literal["auto", "json", "console"]) -> None
     last: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
     if console:
         # A traceback without the values of its variables: names and notes are among them.
-        plain = structlog.dev.plain_traceback
-        last += [_printable, structlog.dev.ConsoleRenderer(exception_formatter=plain)]
+        last += [_printable, structlog.dev.ConsoleRenderer(exception_formatter=_traceback)]
     else:
         last += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     handler = logging.StreamHandler()
@@ -69,6 +70,13 @@ def configure_logs(level: str, form: Literal["auto", "json", "console"]) -> None
     # values): of them nothing is heard below a warning.
     root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
     logging.getLogger("comanda").setLevel(level)
+
+
+def _traceback(sio: TextIO, exc_info: Any) -> None:
+    """A plain traceback, without escapes: what is wrong is often told with what was given."""
+    told = io.StringIO()
+    structlog.dev.plain_traceback(told, exc_info)
+    sio.write(plain(told.getvalue()))
 
 
 def _printable(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:

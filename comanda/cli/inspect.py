@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .documents import printable
 from .failing import failures_in_words, give_up, reader_may_leave
 from .phone import clean
 
@@ -61,7 +62,7 @@ def _print(life: "SessionLife", *, as_json: bool) -> None:
     from .life_words import as_document, events_of, facts_of, table_of
 
     if as_json:
-        print(as_document(life))
+        print(printable(as_document(life)))
     elif sys.stdout.isatty():
         console = Console(highlight=False)
         for fact in facts_of(life):

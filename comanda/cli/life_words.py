@@ -31,12 +31,12 @@ class Happened(NamedTuple):
         return _moment(self.at), who, order, what
 
 
-def as_document(life: SessionLife) -> str:
+def as_document(life: SessionLife) -> bytes:
     """The life as one JSON document. What went to the POS is in the order's lines; the bytes are left out."""
     whole = msgspec.to_builtins(life)
     for one in whole["orders"]:
         del one["order"]["payload"]
-    return msgspec.json.encode(whole).decode()
+    return msgspec.json.encode(whole)
 
 
 def facts_of(life: SessionLife) -> Iterator[str]:

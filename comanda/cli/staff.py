@@ -25,6 +25,7 @@ from comanda.actors.domain.messages import (
 )
 from comanda.client import ApiError, StaffClient
 
+from .documents import printable
 from .failing import failures_in_words, first_of, give_up, reader_may_leave
 from .phone import clean
 
@@ -124,7 +125,7 @@ def orders(
     )
     with reader_may_leave():
         if as_json:
-            print(encode(listed).decode())
+            print(printable(encode(listed)))
         else:
             _print(listed)
 

@@ -16,6 +16,7 @@ from .callbacks import CallbackSignatures
 from .limits import AddressBuckets, AddressCounts, FrontLimits
 from .menu_pages import MenuPages
 from .metrics import Metrics
+from .proxies import TrustedProxies
 
 MAX_PID_CHARACTERS = 64
 """Longer is no session id of ours; storage need not be asked."""
@@ -46,6 +47,7 @@ class Front:
     public_url: str | None = None
     listens_on: str = "127.0.0.1"
     allowed_origins: tuple[str, ...] = ()
+    proxies: TrustedProxies = field(default_factory=TrustedProxies)
     draining: bool = False
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from msgspec import Struct
 from quart import Response
 
 from comanda.actors.domain.messages import (
+    MAX_NAME_CHARACTERS,
     CallbackBody,
     CartSnapshot,
     JoinAnswer,
@@ -60,7 +61,7 @@ async def join_table(call: Call, body: JoinBody, table_code: str) -> JoinAnswer:
     """Sit down at a table: opens its session when none is open, else joins it."""
     front = call.front
     call.limit(front.joins)
-    name = one_line(body.name)
+    name = one_line(body.name, MAX_NAME_CHARACTERS)
     if not name:
         raise Refused("bad_message", "A name is 1 to 40 characters")
     if front.draining:

@@ -16,7 +16,8 @@ async def serve_member(front: Front, session_pid: str) -> Response | None:
     refusal = _refuse_handshake(front)
     if refusal is not None:
         return refusal
-    address = websocket.remote_addr or ""
+    forwarded = websocket.headers.getlist("X-Forwarded-For")
+    address = front.proxies.address(websocket.remote_addr or "", forwarded)
     if front.limits.enabled and not front.connections.enter(address):
         return problem_response("rate_limited", "Too many connections from this address")
 
@@ -47,7 +48,8 @@ async def serve_member(front: Front, session_pid: str) -> Response | None:
 def _refuse_handshake(front: Front) -> Response | None:
     if front.draining:
         return problem_response("too_busy", "The server is restarting; try again in a moment")
-    scheme = "https" if websocket.scheme == "wss" else "http"
+    forwarded = websocket.headers.getlist("X-Forwarded-Proto")
+    scheme = front.proxies.scheme(websocket.remote_addr or "", websocket.scheme, forwarded)
     if not front.origin_allowed(websocket.headers.get("Origin"), scheme, websocket.host):
         return problem_response("forbidden", "This origin may not open websockets here")
     return None

@@ -1,5 +1,6 @@
 """The one place where a server is put together, in one nursery."""
 
+import os
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,6 +20,7 @@ from comanda.http.callbacks import CallbackSignatures
 from comanda.http.front import Front
 from comanda.http.limits import FrontLimits
 from comanda.http.metrics import Metrics
+from comanda.http.proxies import TrustedProxies
 from comanda.http.quart_app import make_quart_app
 from comanda.http.wire import frame
 from comanda.http.worker import WorkerLimits, bind, fast_way_misses
@@ -33,18 +35,22 @@ from comanda.storage.store import open_store
 from comanda.system import RandomIds, SystemClock
 from comanda.webhooks import SecretUnfit
 
+log = get_log("comanda.app")
+
 
 @dataclass(frozen=True, slots=True)
 class Running:
     """A server that takes traffic. `table_codes` are the tables of its menu, in the menu's order.
 
     `url` is the public one where a setting names it; `port` is what the server listens on.
+    `staff_can_sign_in`: there is a token with which they can.
     """
 
     url: str
     port: int
     table_codes: tuple[str, ...]
     house: House
+    staff_can_sign_in: bool
 
 
 async def serve(
@@ -78,9 +84,10 @@ async def serve(
             stack.callback(sock.close)
         stack.enter_context(owned(settings.database_path))
         make_engine = sync_engine if failpoints is None else failpoints.make_engine
-        store: Store = await stack.enter_async_context(
+        database = await stack.enter_async_context(
             open_store(settings.database, make_engine=make_engine)
         )
+        store: Store = database
         signing_key = load_or_make_key(settings.signing_key_file)
         await store.install(menu.restaurants, menu.digest)
         if pos is None:
@@ -88,15 +95,15 @@ async def serve(
         if failpoints is not None:
             store, pos = failpoints.around_store(store), failpoints.around_pos(pos)
         house = _house(settings, store, pos)
-        front = _front(settings, house, signing_key, staff_token, callbacks)
+        front = _front(
+            settings, house, Metrics(house, database.figures), signing_key, staff_token, callbacks
+        )
         port: int = sockets[0].getsockname()[1]
         url = settings.public_url or _url(settings.host, port)
         codes = tuple(table.code for one in menu.restaurants for table in one.tables)
         missing = fast_way_misses()
         if missing is not None:
-            get_log(__name__).warning(
-                "websockets are served the slow way, at twice the cost", missing=missing
-            )
+            log.warning("websockets are served the slow way, at twice the cost", missing=missing)
         async with trio.open_nursery() as nursery:
             await nursery.start(house.run)
             stop_http = trio.Event()
@@ -114,7 +121,9 @@ async def serve(
                 nursery.cancel_scope.cancel()
 
             await nursery.start(serving)
-            task_status.started(Running(url, port, codes, house))
+            log.info("server started", url=url, pid=os.getpid())
+            task_status.started(Running(url, port, codes, house, front.staff.there_are_any()))
+        log.info("server stopped")
 
 
 async def _stop_in_order(
@@ -122,6 +131,7 @@ async def _stop_in_order(
 ) -> None:
     """No new sessions, then every session says good-bye, then the sockets go."""
     await shutdown.wait()
+    log.info("server draining")
     await front.drain(deadline_seconds=settings.stop_deadline, grace_seconds=settings.drain_grace)
     stop_http.set()
 
@@ -131,7 +141,7 @@ def _failpoints(settings: Settings) -> Failpoints | None:
     if not settings.failpoints:
         return None
     failpoints = Failpoints(parse_failpoints(settings.failpoints))
-    get_log(__name__).warning(
+    log.warning(
         "failpoints are set: this server dies or fails on purpose", failpoints=settings.failpoints
     )
     return failpoints
@@ -189,6 +199,7 @@ def _callbacks(settings: Settings) -> CallbackSignatures:
 def _front(
     settings: Settings,
     house: House,
+    metrics: Metrics,
     signing_key: bytes,
     staff_token: str | None,
     callbacks: CallbackSignatures,
@@ -197,7 +208,7 @@ def _front(
         house=house,
         members=MemberTokens(signing_key),
         staff=StaffTokens(staff_token, house.book),
-        metrics=Metrics(house),
+        metrics=metrics,
         callbacks=callbacks,
         limits=FrontLimits(
             enabled=settings.rate_limits == "on",
@@ -221,6 +232,7 @@ def _front(
         public_url=settings.public_url,
         listens_on=settings.host,
         allowed_origins=settings.allowed_origin,
+        proxies=TrustedProxies(settings.trusted_proxies),
     )
 
 

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from comanda.http.proxies import read_network
+
 
 class SettingsUnusable(Exception):
     """A setting is wrong. The text names it and says what is wrong with it."""
@@ -27,6 +29,7 @@ class Settings(BaseSettings):
     demo_tables: int = Field(12, ge=1, le=1000)
     public_url: str | None = None
     allowed_origin: Annotated[tuple[str, ...], NoDecode] = ()
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     staff_token: SecretStr | None = None
     staff_token_file: Path | None = None
     key_file: Path | None = None
@@ -82,7 +85,7 @@ class Settings(BaseSettings):
             raise ValueError("a file must be named; what is in memory is gone at a restart")
         return value
 
-    @field_validator("allowed_origin", mode="before")
+    @field_validator("allowed_origin", "trusted_proxies", mode="before")
     @classmethod
     def _several(cls, value: object) -> object:
         return tuple(value.split()) if isinstance(value, str) else value
@@ -93,6 +96,13 @@ class Settings(BaseSettings):
         if isinstance(value, tuple):
             return tuple(_address(one, may_have_path=False) for one in value)
         return None if value is None else _address(value, may_have_path=True)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses_or_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            read_network(one)
+        return value
 
     @field_validator("pos")
     @classmethod

@@ -1,11 +1,17 @@
-"""Logging: structlog, JSON where nobody watches, readable on a terminal. One event a thing."""
+"""Logging: structlog, JSON where nobody watches, readable on a terminal. One event a thing.
 
+What an event is about stands beside it as `session`, `member`, `order` and `request`, which are ids. What
+guests write, their names, and tokens go into no event.
+"""
+
+import io
 import logging
 import sys
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 import structlog
 
+from comanda.actors.domain.text import plain
 from comanda.runtime import (
     ActorEnded,
     ActorFailed,
@@ -43,26 +49,42 @@ log = get_log("comanda")
 
 def configure_logs(level: str, form: Literal["auto", "json", "console"]) -> None:
     """Send every log of this process to standard error. Called once, by the command line."""
+    level = level.upper()
     console = form == "console" or (form == "auto" and sys.stderr.isatty())
-    renderer: Any = (
-        structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
-    )
     last: list[Any] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
-    if not console:
-        last.append(structlog.processors.format_exc_info)
+    if console:
+        # A traceback without the values of its variables: names and notes are among them.
+        last += [_printable, structlog.dev.ConsoleRenderer(exception_formatter=_traceback)]
+    else:
+        last += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     handler = logging.StreamHandler()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            processors=[*last, renderer],
+            processors=last,
             foreign_pre_chain=_SHARED,
         )
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
-    # What guests write must not reach a log, and aiosqlite tells each statement with its values.
-    for chatty in ("httpx", "httpcore", "alembic", "trio-websocket", "aiosqlite", "asyncio"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    # What guests write must not reach a log, and libraries tell it (aiosqlite each statement with its
+    # values): of them nothing is heard below a warning.
+    root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
+    logging.getLogger("comanda").setLevel(level)
+
+
+def _traceback(sio: TextIO, exc_info: Any) -> None:
+    """A plain traceback, without escapes: what is wrong is often told with what was given."""
+    told = io.StringIO()
+    structlog.dev.plain_traceback(told, exc_info)
+    sio.write(plain(told.getvalue()))
+
+
+def _printable(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Ids may come from outside: no escape in one reaches the terminal."""
+    for name, value in event.items():
+        if isinstance(value, str) and name != "exception" and not value.isprintable():
+            event[name] = ascii(value)
+    return event
 
 
 def log_error(event: str, exc_info: BaseException | None = None, **fields: Any) -> None:

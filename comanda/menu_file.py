@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from comanda.actors.domain.menu import Menu, MenuItem, Restaurant, Table
 from comanda.actors.domain.money import MoneyOutOfRange, to_minor
+from comanda.actors.domain.text import one_line, plain
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
 """A menu file is text that people write; larger is a mistake."""
@@ -170,9 +171,9 @@ def _restaurant(one: _Restaurant, name: str) -> Restaurant:
     items = {
         item.id: MenuItem(
             menu_item_id=item.id,
-            section=section.name,
-            name=item.name,
-            description=item.description,
+            section=_shown(section.name, name),
+            name=_shown(item.name, name),
+            description=plain(item.description),
             price_minor=_price(item, digits, name),
             available=item.available,
         )
@@ -182,11 +183,19 @@ def _restaurant(one: _Restaurant, name: str) -> Restaurant:
     token_hash = None if one.staff_token_sha256 is None else one.staff_token_sha256.lower()
     return Restaurant(
         restaurant_id=one.id,
-        name=one.name,
+        name=_shown(one.name, name),
         menu=Menu(one.id, one.currency, digits, items),
-        tables=tuple(Table(table.code, table.label, one.id) for table in one.tables),
+        tables=tuple(Table(table.code, _shown(table.label, name), one.id) for table in one.tables),
         staff_token_hash=token_hash,
     )
+
+
+def _shown(text: str, name: str) -> str:
+    """A name or a label as people are shown it: one line of plain text."""
+    line = one_line(text)
+    if not line:
+        raise MenuFileError(f"{name}: the name or label {text!r} has nothing that can be shown")
+    return line
 
 
 def _price(item: _Item, digits: int, name: str) -> int:

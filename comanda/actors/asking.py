@@ -57,7 +57,7 @@ def sound(answer: PosOutcome | None) -> PosOutcome | None:
 
 def _text(said: object) -> str:
     """Words that can be kept and told: half of a surrogate pair has no UTF-8, and becomes a `?`."""
-    return plain(str(said).encode(errors="replace").decode())[:MAX_POS_TEXT_CHARACTERS]
+    return plain(str(said).encode(errors="replace").decode(), MAX_POS_TEXT_CHARACTERS)
 
 
 def _in_utc(at: object) -> datetime | None:

@@ -34,7 +34,7 @@ class Carrier:
             around.pos_times,
             around.clock,
             context.ask_self,
-            partial(weigh_late_answer, around.store, around.clock),
+            partial(weigh_late_answer, around.store, around.clock, order.session_pid),
             around.rng,
         )
         context.start_task(self._to_the_end, self._task)

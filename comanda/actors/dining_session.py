@@ -3,9 +3,9 @@
 The output gate is here: nothing is adopted, answered or told before the commit has succeeded.
 """
 
-import logging
 from typing import Final
 
+from comanda.logs import get_log
 from comanda.runtime import Actor, ActorStopped, Envelope, MailboxFull, Outage
 
 from .audience import Audience, Seat
@@ -19,7 +19,6 @@ from .domain.inputs import (
     Decision,
     FollowMenu,
     Interrupted,
-    LockEnded,
     Refusal,
 )
 from .domain.menu import Menu
@@ -31,8 +30,9 @@ from .domain.messages import (
     ServerClosing,
     Told,
 )
-from .domain.order import IN_FLIGHT, Order
+from .domain.order import IN_FLIGHT
 from .domain.session import NO_REQUESTS, Session
+from .noting import note
 from .ports import (
     CommitUnknown,
     SessionKey,
@@ -54,7 +54,7 @@ from .sayings import (
 )
 from .surroundings import Surroundings
 
-log = logging.getLogger(__name__)
+log = get_log("comanda.session")
 
 REJOIN_AFTER_SECONDS: Final = 1.0
 """What `server_closing` asks members to wait; a restart takes about so long."""
@@ -104,16 +104,20 @@ class DiningSession(Actor[Message]):
             loaded = await self._around.store.activate(self._key)
             self._epoch = loaded.epoch
             session, changes = loaded.session, Changes()
+            decided = []
             menu = self._around.menus.current(self._key.restaurant_id)
             for said in (Interrupted(), FollowMenu()):
                 decision = decide(session, said, self._decision_context(menu))
                 assert isinstance(decision, Decision)
                 session = decision.session
                 changes.add(decision.changes)
+                decided.append((said, decision))
             if session is not loaded.session:
                 await self._around.store.commit(Unit(self._epoch, loaded.session, session, changes))
         except (StorageUnavailable, CommitUnknown) as error:
             raise Outage("Storage does not answer.") from error
+        if changes.orders:
+            note(self._around.tally, self._key, loaded.session, decided)
         self._adopt(session, menu)
         if session.pending is not None:
             self._carrier.carry(session.pending, self.context)
@@ -165,6 +169,9 @@ class DiningSession(Actor[Message]):
         if durable:
             self._adopt(session, menu)
             self._carrier.adopted(before, session)
+            if changes.orders or session.closed_reason is not before.closed_reason:
+                decided = ((envelope.message, outcome) for envelope, outcome in outcomes)
+                note(self._around.tally, self._key, before, decided)
             # A snapshot in an answer is of the batch's end: no event of the batch may come after it.
             self._tell(
                 *(
@@ -193,10 +200,11 @@ class DiningSession(Actor[Message]):
         restart; the others may be sent again.
         """
         log.error(
-            "session %s cannot decide upon a %s: %r",
-            self._key.pid,
-            type(getattr(poison.message, "command", poison.message)).__name__,
-            type(error).__name__,
+            "session cannot decide",
+            session=self._key.pid,
+            member=getattr(poison.message, "member_id", None),
+            message=type(getattr(poison.message, "command", poison.message)).__name__,
+            error=type(error).__name__,
         )
         if isinstance(poison.message, ByMember):
             refusal = Rejection("bad_message", "This could not be worked on; it has been noted")
@@ -276,6 +284,7 @@ class DiningSession(Actor[Message]):
             # Whoever owns the session now is right. This activation ends and takes nothing back.
             for envelope, _ in outcomes:
                 envelope.fail(ActorStopped("The session is served elsewhere."))
+            outcomes.clear()  # whoever came with them is not seated either: they join again
             self._audience.close(CLOSE_FAILED, "The table is being restored; join again")
             self.context.stop()
             return False
@@ -296,8 +305,9 @@ class DiningSession(Actor[Message]):
                 envelope.fail(error)
                 continue
             request_id = message.command.request_id
-            durable = before.requests.get(message.member_id, NO_REQUESTS).by_id
-            if request_id in durable and isinstance(outcome, Decision):
+            memory = before.requests.get(message.member_id, NO_REQUESTS)
+            durable = request_id is not None and memory.find(request_id) is not None
+            if durable and isinstance(outcome, Decision):
                 envelope.resolve(self._answer(message, outcome))
             else:
                 envelope.resolve((refusal.as_error(request_id),))
@@ -313,10 +323,7 @@ class DiningSession(Actor[Message]):
             if outcome.ask_now:
                 self._carrier.ask_now()
             for incident in outcome.changes.incidents:
-                log_incident(incident.order_id, incident.kind)
-            reply = outcome.reply
-            if isinstance(message, LockEnded) and isinstance(reply, Order):
-                log.warning("the lock of order %s has ended: %s", reply.order_id, reply.state)
+                log_incident(self._key.pid, incident.order_id, incident.kind)
         if isinstance(message, ByMember):
             envelope.resolve(self._answer(message, outcome))
         elif isinstance(outcome, Refusal):

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 
 import trio
 
-from comanda.runtime import Ref, Registry, RestartPolicy, RuntimeRefusal
+from comanda.logs import get_log
+from comanda.runtime import Ref, Registry, RestartPolicy, RuntimeEvent, RuntimeRefusal
 from comanda.runtime.events import OnEvent
 
 from .carrying import Carrying
+from .counted_pos import CountedPos
 from .dining_session import DiningSession
 from .domain.inputs import Admit, CloseSession, Input, OutcomeHeard, StaffResolved
 from .domain.menu import MenuItem, Table
@@ -33,6 +35,9 @@ from .sayings import Drain, MenuChanged, Message, Seated, Sit, View
 from .seating import take_seat
 from .surroundings import Surroundings
 from .sweeps import SweepLimits, Sweeps
+from .tally import Tally
+
+log = get_log("comanda.house")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,9 @@ class House:
         self.store = store
         self.clock = clock
         self.book = MenuBook()
+        self.tally = Tally()
+        self._on_event = on_event
+        pos = CountedPos(pos, self.tally)
         self._new_pid = new_pid
         rng = rng or random.Random()
         pos_times = pos_times or PosTimes()
@@ -111,6 +119,7 @@ class House:
             lock_limit_seconds=self.limits.lock_limit_seconds,
             rng=rng,
             carrying=self._carrying,
+            tally=self.tally,
         )
         self.registry: Registry[SessionKey, Message] = Registry(
             lambda key: DiningSession(key, around),
@@ -123,7 +132,7 @@ class House:
             refusals=(NoSuchSession,),
             policy=policy,
             probe=store.probe,
-            on_event=on_event,
+            on_event=self._happened,
             random=rng.random,
         )
         self._sweeps = Sweeps(around, self.registry, self.limits.sweeps, self._reread_menus)
@@ -155,6 +164,11 @@ class House:
             nursery.start_soon(self._sweeps.run)
             nursery.start_soon(self.reconciliation.run)
             task_status.started()
+
+    def _happened(self, event: RuntimeEvent) -> None:
+        self.tally.take(event)
+        if self._on_event is not None:
+            self._on_event(event)
 
     async def _registry_until_stopped(
         self,
@@ -190,13 +204,17 @@ class House:
             return None
         reply: object = None
         for _ in range(2):  # the session may be closed between the two steps: then once more
-            key = await self.store.open_session(table, self._new_pid(), self.clock.now())
+            pid = self._new_pid()
+            key = await self.store.open_session(table, pid, self.clock.now())
+            if key.pid == pid:
+                log.info("session opened", session=pid, restaurant=key.restaurant_id)
             reply = await self._ask(key, Admit(name))
             if not (isinstance(reply, Rejection) and reply.code == "session_closed"):
                 break
         if isinstance(reply, Rejection):
             return reply
         assert isinstance(reply, str)
+        log.info("member joined", session=key.pid, member=reply)
         return Joined(key, reply, table)
 
     async def sit(
@@ -300,6 +318,13 @@ class House:
                     self.book.take(menu)
         if menu is None:
             return None
+        log.info(
+            "menu item changed",
+            restaurant=restaurant_id,
+            menu_item=menu_item_id,
+            available=available,
+            price_minor=price_minor,
+        )
         self._tell_menu_changed(restaurant_id)
         return menu.items[menu_item_id]
 

@@ -5,7 +5,6 @@ actor: what contradicts it is put on record as an incident and, where the POS ma
 told has failed, the POS is asked to take it back until it promises.
 """
 
-import logging
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from functools import partial
 import trio
 from msgspec.structs import replace
 
+from comanda.logs import get_log
 from comanda.runtime import Registry
 
 from .asking import ask_within, sound
@@ -22,11 +22,11 @@ from .domain.inputs import OutcomeHeard
 from .domain.messages import IncidentKind
 from .domain.order import UNSETTLED, Accepted, Order, PosOutcome, Rejected
 from .ports import Clock, Pos, SessionKey, Standing, Store, VoidDue
-from .rounds import Rounds
+from .rounds import Errand, Rounds
 from .saving import until_saved
 from .sayings import Message
 
-log = logging.getLogger(__name__)
+log = get_log("comanda.orders")
 
 HEAR_TRIES = 2
 """An order may be settled between finding it and telling its session: then it is found again."""
@@ -83,16 +83,18 @@ class _Lap:
     ended: bool = False
 
 
-def log_incident(order_id: str, kind: IncidentKind) -> None:
+def log_incident(session_pid: str, order_id: str, kind: IncidentKind) -> None:
     """Tell the operator of an incident that is on record."""
-    log.error("incident, order %s: %s", order_id, SENTENCES[kind])
+    log.error("incident", session=session_pid, order=order_id, kind=kind, means=SENTENCES[kind])
 
 
-async def weigh_late_answer(store: Store, clock: Clock, order_id: str, outcome: PosOutcome) -> None:
+async def weigh_late_answer(
+    store: Store, clock: Clock, session_pid: str, order_id: str, outcome: PosOutcome
+) -> None:
     """Hold an answer against an order that was settled before it came. Raises `StorageUnavailable`."""
     weighed = await store.weigh(order_id, outcome, clock.now())
     if weighed is not None and weighed.incident is not None:
-        log_incident(order_id, weighed.incident)
+        log_incident(session_pid, order_id, weighed.incident)
 
 
 class Reconciliation:
@@ -146,7 +148,9 @@ class Reconciliation:
                 return False
             key, state = found
             if state not in UNSETTLED:
-                await weigh_late_answer(self._store, self._clock, said.order_id, said.outcome)
+                await weigh_late_answer(
+                    self._store, self._clock, key.pid, said.order_id, said.outcome
+                )
                 return True
             reply = await self._registry.ask(key, said, timeout_seconds=self._ask_timeout_seconds)
             if isinstance(reply, Order):
@@ -167,7 +171,7 @@ class Reconciliation:
         )
         for order in orders:
             if self._is_due(order, lap) and not self._rounds.send(
-                f"asking for {order.order_id}", partial(self._look_up, order)
+                Errand("look up", order.session_pid, order.order_id), partial(self._look_up, order)
             ):
                 return  # no room for it now: the next look begins with it
             lap.seen_to = order
@@ -187,7 +191,8 @@ class Reconciliation:
 
     async def _look_at_voids(self) -> None:
         for due in await self._store.voids_due(self._clock.now(), self._limits.most):
-            self._rounds.send(f"taking back {due.order.order_id}", partial(self._void, due))
+            name = Errand("take back", due.order.session_pid, due.order.order_id)
+            self._rounds.send(name, partial(self._void, due))
 
     async def _void(self, due: VoidDue) -> None:
         promised = await self._ask_to_void(due.order)
@@ -198,14 +203,19 @@ class Reconciliation:
             self._limits.repeat_seconds,
         )
         if opened:
-            log_incident(due.order.order_id, "void_unanswered")
+            log_incident(due.order.session_pid, due.order.order_id, "void_unanswered")
 
     async def _ask_to_void(self, order: Order) -> bool:
         with trio.move_on_after(self._call_timeout_seconds):
             try:
                 return await self._pos.void(order) is True
             except Exception as error:
-                log.warning("order %s: a void failed: %s", order.order_id, type(error).__name__)
+                log.warning(
+                    "void failed",
+                    session=order.session_pid,
+                    order=order.order_id,
+                    error=type(error).__name__,
+                )
         return False
 
     def _void_pause(self, tries: int) -> float:

@@ -1,15 +1,16 @@
 """Looking again and again, and errands side by side: of these is made what the house does unasked."""
 
-import logging
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 import trio
 
+from comanda.logs import get_log
 from comanda.runtime import RuntimeRefusal
 
 from .ports import CommitUnknown, NoSuchSession, StaleEpoch, StorageUnavailable
 
-log = logging.getLogger(__name__)
+log = get_log("comanda.rounds")
 
 _TO_BE_TRIED_AGAIN = (
     RuntimeRefusal,
@@ -19,6 +20,14 @@ _TO_BE_TRIED_AGAIN = (
     StaleEpoch,
 )
 """What is nobody's fault: the next round finds whatever is still to be done."""
+
+
+class Errand(NamedTuple):
+    """An errand's name: what it is, and of whom. Of the same name there is one at a time."""
+
+    what: str
+    session: str
+    order: str | None = None
 
 
 class Rounds:
@@ -31,13 +40,13 @@ class Rounds:
     def __init__(self, nursery: trio.Nursery, most: int) -> None:
         self._nursery = nursery
         self._most = most
-        self._under_way: set[Hashable] = set()
+        self._under_way: set[Errand] = set()
 
     def every(self, seconds: float, look: Callable[[], Awaitable[None]]) -> None:
         """Look now, and then each time so many seconds after the last look has ended."""
         self._nursery.start_soon(self._look_again, seconds, look)
 
-    def send(self, name: Hashable, errand: Callable[[], Awaitable[None]]) -> bool:
+    def send(self, name: Errand, errand: Callable[[], Awaitable[None]]) -> bool:
         """Run an errand by the side, unless the same is under way already.
 
         False: too many are, and it is not run.
@@ -61,12 +70,16 @@ class Rounds:
                 log.exception("a sweep failed; it will look again")
             await trio.sleep(seconds)
 
-    async def _run(self, name: Hashable, errand: Callable[[], Awaitable[None]]) -> None:
+    async def _run(self, name: Errand, errand: Callable[[], Awaitable[None]]) -> None:
         try:
             await errand()
         except _TO_BE_TRIED_AGAIN as error:
-            log.warning("%s was not done, it will be tried again: %s", name, error)
+            log.warning(
+                "errand not done; it will be tried again",
+                **name._asdict(),
+                error=type(error).__name__,
+            )
         except Exception:
-            log.exception("%s failed; it will be tried again", name)
+            log.exception("errand failed; it will be tried again", **name._asdict())
         finally:
             self._under_way.discard(name)

@@ -8,6 +8,7 @@ from .carrying import Carrying
 from .domain.messages import Told
 from .ports import Clock, Ids, Menus, Pos, Store
 from .pos_task import PosTimes
+from .tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +25,4 @@ class Surroundings:
     lock_limit_seconds: float
     rng: random.Random
     carrying: Carrying
+    tally: Tally

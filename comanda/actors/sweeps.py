@@ -4,7 +4,6 @@ Deadlines are watched here and not by the actors, so that a passivated or quaran
 too. No session's trouble may delay another's: each is reached in a task of its own.
 """
 
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,12 +15,10 @@ from comanda.runtime import Quarantined, Registry, TooManyActors
 
 from .domain.inputs import CloseSession, LockEnded
 from .ports import SessionKey
-from .rounds import Rounds
+from .rounds import Errand, Rounds
 from .sayings import Message
 from .surroundings import Surroundings
 from .unattended import decide_unattended
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +83,8 @@ class Sweeps:
 
     def _reach(self, key: SessionKey, message: LockEnded | CloseSession | None) -> None:
         """Tell a session, or only activate it; not while the same is under way already."""
-        name = f"reaching session {key.pid} ({type(message).__name__})"
-        self._rounds.send(name, partial(self._run_errand, key, message))
+        what = "take up" if message is None else type(message).__name__
+        self._rounds.send(Errand(what, key.pid), partial(self._run_errand, key, message))
 
     async def _run_errand(self, key: SessionKey, message: LockEnded | CloseSession | None) -> None:
         if message is None:
@@ -100,4 +97,3 @@ class Sweeps:
             if not isinstance(message, LockEnded):
                 raise
             await decide_unattended(self._around, key, message)
-            log.warning("the lock of order %s was ended without its session", message.order_id)

@@ -3,6 +3,7 @@
 from .domain.changes import Changes
 from .domain.decide import decide
 from .domain.inputs import Context, Decision, Input
+from .noting import note
 from .ports import SessionKey, Unit
 from .surroundings import Surroundings
 
@@ -31,4 +32,5 @@ async def decide_unattended(around: Surroundings, key: SessionKey, said: Input) 
     await around.store.commit(
         Unit(loaded.epoch, loaded.session, decision.session, decision.changes)
     )
+    note(around.tally, key, loaded.session, [(said, decision)])
     return decision.changes

@@ -4,7 +4,7 @@ import typer
 
 from comanda import __version__
 
-from . import demo, join, load, play, pos, serve, simulate, staff
+from . import demo, inspect, join, load, play, pos, serve, simulate, staff, top
 
 app = typer.Typer(
     name="comanda",
@@ -24,6 +24,8 @@ app.command("simulate")(simulate.simulate)
 app.command("load")(load.load)
 app.command("orders")(staff.orders)
 app.command("resolve")(staff.resolve)
+app.command("top")(top.top)
+app.command("inspect")(inspect.inspect)
 
 
 @app.callback(invoke_without_command=True)

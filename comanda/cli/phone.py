@@ -19,6 +19,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from comanda.actors.domain.text import cut
 from comanda.client import CartStore
 
 Colour = Literal["green", "gray", "orange"]
@@ -231,7 +232,7 @@ def clean(text: str) -> str:
     """`text` as one printable line: no escapes, no controls, nothing that turns the writing round."""
     kept = (
         " " if char in "\t\n\r\u2028\u2029" else char
-        for char in text[:MAX_TEXT_CHARACTERS]
+        for char in cut(text, MAX_TEXT_CHARACTERS)
         if char in "\t\n\r\u2028\u2029" or unicodedata.category(char) not in ("Cc", "Cf", "Cs")
     )
     return "".join(kept).strip()

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from .documents import printable
 from .failing import failures_in_words, give_up, reader_may_leave
 from .phone import clean
 
@@ -199,7 +200,7 @@ def show_ledger(
     summary = summarize(lines)
     with reader_may_leave():
         if as_json:
-            print(msgspec.json.encode({"lines": lines, "summary": summary}).decode(), flush=True)
+            print(printable(msgspec.json.encode({"lines": lines, "summary": summary})), flush=True)
         else:
             _print_lines(lines)
             print(_in_words(summary), flush=True)

@@ -20,6 +20,8 @@ POS = "Point of sale"
 GUESTS = "Guests' phones (specification, section 7)"
 LOGS = "Logs and limits"
 
+NOBODY_CAN_SIGN_IN = "nobody can sign in: no COMANDA_STAFF_TOKEN is set"
+
 
 def serve(
     host: Annotated[
@@ -311,12 +313,12 @@ async def _serve(settings: "Settings") -> None:
 
 
 def _announce(running: "Running", *, demo: bool) -> None:
-    """One line with the URL, then the demo tables' links, the first also as a QR code on a terminal."""
+    """The URL, then the demo tables' links, the first also as a QR code on a terminal, then the staff's."""
     print(f"Comanda takes orders at {running.url}", flush=True)
-    if not demo:
-        return
-    for number, code in enumerate(running.table_codes):
+    for number, code in enumerate(running.table_codes if demo else ()):
         link = f"{running.url}/t/{code}"
         print(f"  {code}  {link}", flush=True)
         if number == 0 and sys.stdout.isatty():
             segno.make(link).terminal(compact=True)
+    nobody = "" if running.staff_can_sign_in else f"  {NOBODY_CAN_SIGN_IN}"
+    print(f"  staff   {running.url}/staff{nobody}", flush=True)

@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -128,17 +129,20 @@ def _play_many(
     seeds = range(tally.next_seed, max(end, tally.next_seed))
     played = 0
     try:
-        for outcome in play_seeds(seeds, tally.profile, processes):
-            tally.add(outcome)
-            played += 1
-            _tell_failure(outcome)
-            if played % SAVE_EVERY == 0:
-                _save(tally, record)
-                rate = played / (time.monotonic() - began) * 60
-                typer.echo(f"{tally.seeds} evenings, {rate:.0f} a minute, {tally.failed} failed")
-            if ends_at is not None and time.monotonic() >= ends_at:
-                break  # what the processes have begun besides is given up
-    except KeyboardInterrupt:
+        with closing(play_seeds(seeds, tally.profile, processes)) as outcomes:
+            for outcome in outcomes:
+                tally.add(outcome)
+                played += 1
+                _tell_failure(outcome)
+                if played % SAVE_EVERY == 0:
+                    _save(tally, record)
+                    rate = played / (time.monotonic() - began) * 60
+                    typer.echo(
+                        f"{tally.seeds} evenings, {rate:.0f} a minute, {tally.failed} failed"
+                    )
+                if ends_at is not None and time.monotonic() >= ends_at:
+                    break  # what the processes have begun besides is given up
+    except* KeyboardInterrupt:  # alone, or out of an evening's nurseries
         typer.echo("stopped")
     _save(tally, record)
     _report(tally, played / max(time.monotonic() - began, 0.001) * 60)

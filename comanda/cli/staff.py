@@ -1,5 +1,6 @@
 """`comanda orders` and `comanda resolve`: what the staff do with orders from a terminal."""
 
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
@@ -14,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from comanda.actors.domain.messages import (
+    MAX_ORDER_ID_CHARACTERS,
     MAX_REASON_CHARACTERS,
     MAX_REFERENCE_CHARACTERS,
     OrderStateName,
@@ -23,6 +25,7 @@ from comanda.actors.domain.messages import (
 )
 from comanda.client import ApiError, StaffClient
 
+from .documents import printable
 from .failing import failures_in_words, first_of, give_up, reader_may_leave
 from .phone import clean
 
@@ -36,6 +39,9 @@ NO_REASON: Final = "no reason was given"
 """What the record says where nobody could be asked."""
 
 REFUSED: Final = 1
+ORDER_ID: Final = re.compile(r"ORD-[0-9]+-[0-9]+")
+"""What is no id could be a path to something else than was meant."""
+
 STATES: Final[tuple[OrderStateName, ...]] = get_args(OrderStateName)
 COLUMNS: Final = (
     "order",
@@ -119,7 +125,7 @@ def orders(
     )
     with reader_may_leave():
         if as_json:
-            print(encode(listed).decode())
+            print(printable(encode(listed)))
         else:
             _print(listed)
 
@@ -149,8 +155,10 @@ def resolve(
     [bold]comanda resolve ORD-7-12 confirmed --reason "The kitchen has it"[/bold]. It cannot be taken
     back. A table hears how its order was settled. Of an incident it hears nothing, and a settled order
     stays as it is, whatever is said to close its incidents. Exits with 1 where the server refuses, with
-    2 where there is no such server or token.
+    2 where there is no such server or token, or what is given is no order's id.
     """
+    if not (ORDER_ID.fullmatch(order_id) and len(order_id) <= MAX_ORDER_ID_CHARACTERS):
+        give_up(f"“{clean(order_id)}” is no order's id; one looks like ORD-7-12")
     if reason is None:
         reason = typer.prompt("How do you know") if sys.stdin.isatty() else NO_REASON
     if not (reason.strip() and len(reason) <= MAX_REASON_CHARACTERS):
@@ -168,6 +176,17 @@ def resolve(
     )
     with reader_may_leave():
         print(_resolved(order, outcome))
+
+
+def read_staff_token(file: Path | None) -> str | None:
+    """The staff's token, from `file` or the environment; None where there is none."""
+    from comanda.config import make_settings  # the other commands start without it
+
+    with failures_in_words():
+        token = make_settings(staff_token_file=file).read_staff_token()
+    if token and not (token.isascii() and token.isprintable()):
+        give_up("The staff's token cannot be sent: it must be printable ASCII, in one line")
+    return token or None
 
 
 def _resolved(order: StaffOrder, outcome: Outcome) -> str:
@@ -218,14 +237,9 @@ def _ask(
     server: str, staff_token_file: Path | None, call: Callable[[StaffClient], Awaitable[T]]
 ) -> T:
     """One call of the staff's, its failures as sentences."""
-    from comanda.config import make_settings  # the other commands start without it
-
-    with failures_in_words():
-        token = make_settings(staff_token_file=staff_token_file).read_staff_token()
-    if not token:
+    token = read_staff_token(staff_token_file)
+    if token is None:
         give_up("The staff's token is needed: set COMANDA_STAFF_TOKEN or give --staff-token-file")
-    if not (token.isascii() and token.isprintable()):
-        give_up("The staff's token cannot be sent: it must be printable ASCII, in one line")
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a narrow encoding
     server = server.rstrip("/")
 

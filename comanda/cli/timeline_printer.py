@@ -14,6 +14,8 @@ from comanda.client.session_file import SessionFile
 from comanda.client.table_choice import ChosenTable
 from comanda.client.timeline import Entry, Played
 
+from .documents import harmless, printable
+
 Form = Literal["timeline", "verbose", "quiet", "json"]
 
 _SIGNS = {"ok": ("  ✓", "green"), "failed": ("  ✗", "bold red"), "heard": ("", ""), "": ("", "")}
@@ -74,7 +76,7 @@ class TimelinePrinter:
         if self._form == "json":
             return
         if played.warning is not None:
-            print(f"comanda: {played.warning}", file=sys.stderr)
+            print(f"comanda: {harmless(played.warning)}", file=sys.stderr)
         self._print_result(played, in_full=self._form == "quiet")
         if self._form != "quiet":
             self._print(Text(""))
@@ -91,7 +93,7 @@ class TimelinePrinter:
                     for one in results
                 ],
             }
-            print(msgspec.json.format(msgspec.json.encode(document)).decode())
+            print(printable(msgspec.json.format(msgspec.json.encode(document))))
         elif self._many:
             seconds = sum(one.seconds for one in results)
             words = f"{len(results)} sessions: {passed} passed"
@@ -111,7 +113,9 @@ class TimelinePrinter:
         self._print(Text("✗ ", "bold red"), Text(f"{played.title}: {words}"))
 
     def _print(self, *parts: Text) -> None:
-        self._console.print(Text.assemble(*parts), soft_wrap=True)
+        shown = Text.assemble(*parts)
+        shown.plain = harmless(shown.plain)
+        self._console.print(shown, soft_wrap=True)
         try:
             self._console.file.flush()
         except BrokenPipeError:

@@ -1,9 +1,9 @@
 """A member's connection from the first frame to its end: the join, the seat, and what comes after.
 
-It knows the socket, and neither Quart nor Hypercorn: whoever has shaken hands calls `attend`.
+It knows the socket, and neither Quart nor Hypercorn: whoever shakes hands makes an `Early` before and
+calls `attend` after it.
 """
 
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import trio
@@ -19,6 +19,7 @@ from comanda.actors.domain.messages import (
 )
 from comanda.actors.ports import NoSuchSession, SessionKey, StorageUnavailable
 from comanda.actors.sayings import Message, Seated
+from comanda.logs import get_log
 from comanda.runtime import Ref, RuntimeRefusal
 
 from .auth import BadToken, MemberPass
@@ -28,9 +29,15 @@ from .limits import FrontLimits
 from .socket import MemberSocket
 from .wire import REFUSED_BY_THE_HOUSE, frame, refusal_code
 
+log = get_log("comanda.http")
+
 CLOSE_NO_TOKEN = 4401
 CLOSE_UNKNOWN_SESSION = 4404
 CLOSE_SESSION_CLOSED = 4410
+
+
+_TOLD = frozenset({CLOSE_POLICY, CLOSE_FAILED, 1013})
+"""Closes that an operator should hear of: a flood, a table in trouble, too slow a reader."""
 
 
 class _Outlet:
@@ -52,10 +59,12 @@ class _Closed(Exception):
         self.reason = reason
 
 
-class _Early:
+class Early:
     """Frames that come before the member is seated: the join first, then a bounded few behind it."""
 
     def __init__(self, socket: MemberSocket, limits: FrontLimits) -> None:
+        """Listen from now on: to be made before the handshake ends, after which frames may come."""
+        socket.on_text = self.hear
         self._socket = socket
         self._limits = limits
         self._characters = 0
@@ -63,6 +72,7 @@ class _Early:
         self._first = trio.Event()
 
     def hear(self, text: str) -> None:
+        """Keep one frame, or close the connection beyond the bound."""
         self._characters += len(text)
         if (
             len(self._texts) > self._limits.early_messages
@@ -74,6 +84,7 @@ class _Early:
         self._first.set()
 
     async def first(self) -> str:
+        """The first frame, when it has come."""
         await self._first.wait()
         return self._texts[0]
 
@@ -83,20 +94,29 @@ class _Early:
         return rest
 
 
-async def attend(
-    front: Front, session_pid: str, socket: MemberSocket, accept: Callable[[], Awaitable[None]]
-) -> None:
+async def attend(front: Front, session_pid: str, socket: MemberSocket, early: Early) -> None:
     """Serve one member's websocket until it has closed. When cancelled the seat is given back.
 
     Args:
-        accept: ends the handshake; from then on frames may come.
+        early: has heard what came since the handshake.
     """
-    early = _Early(socket, front.limits)
-    socket.on_text = early.hear
-    await accept()
     front.metrics.connections.inc()
+    who: dict[str, str] = {}
+    try:
+        await _attend(front, session_pid, socket, early, who)
+    finally:
+        front.metrics.count_close(socket.close_code)
+        tell = log.info if socket.close_code in _TOLD else log.debug
+        tell("connection closed", **who, code=socket.close_code)
+
+
+async def _attend(
+    front: Front, session_pid: str, socket: MemberSocket, early: Early, who: dict[str, str]
+) -> None:
+    """`who` is filled in once it is known: what the path says may be anything."""
     try:
         member = await _member_of(front, session_pid, early)
+        who.update(session=member.key.pid, member=member.member_id)
         ref, seated = await _sit(front, member, socket)
     except _Closed as closed:
         socket.close(closed.code, closed.reason)
@@ -150,7 +170,7 @@ _CLOSE_FOR = {
 }
 
 
-async def _member_of(front: Front, session_pid: str, early: _Early) -> MemberPass:
+async def _member_of(front: Front, session_pid: str, early: Early) -> MemberPass:
     """The member whom the first frame names. Raises `_Closed`."""
     text = None
     with trio.move_on_after(front.limits.join_timeout_seconds):

@@ -64,6 +64,11 @@ class StaffTokens:
         self._house = None if not house_token else hash_token(house_token)
         self._book = book
 
+    def there_are_any(self) -> bool:
+        """Whether there is a token at all, so that somebody can sign in as staff."""
+        of_restaurants = (one.staff_token_hash for one in self._book.restaurants())
+        return any(known is not None for known in (self._house, *of_restaurants))
+
     def opens(self, token: str, restaurant_id: int) -> bool:
         """Whether the token opens this restaurant."""
         return self.whose(token, restaurant_id) is not None

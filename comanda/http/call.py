@@ -27,8 +27,15 @@ class Call:
 
     @property
     def address(self) -> str:
-        """The address that asks."""
-        return request.remote_addr or ""
+        """The address that asks, as a trusted proxy says it where one stands between."""
+        forwarded = request.headers.getlist("X-Forwarded-For")
+        return self.front.proxies.address(request.remote_addr or "", forwarded)
+
+    @property
+    def scheme(self) -> str:
+        """``http`` or ``https``, as it was asked for; of a trusted proxy as that says."""
+        forwarded = request.headers.getlist("X-Forwarded-Proto")
+        return self.front.proxies.scheme(request.remote_addr or "", request.scheme, forwarded)
 
     def limit(self, buckets: AddressBuckets) -> None:
         """Refuse an address that asks too often."""
@@ -91,7 +98,7 @@ class Call:
     def phone_addresses(self) -> tuple[str, ...]:
         """The addresses under which a phone may reach this server, the likeliest first."""
         host = request.host if is_plain_host(request.host) else "localhost"
-        asked_under = f"{request.scheme}://{host}"
+        asked_under = f"{self.scheme}://{host}"
         front = self.front
         return phone_addresses(front.public_url, asked_under, front.listens_on, local_addresses())
 
@@ -99,7 +106,7 @@ class Call:
         """The absolute ws or wss address of `path`, as the asker can reach it."""
         base = self.front.public_url
         if base is None:
-            base = f"{request.scheme}://{request.host}"
+            base = f"{self.scheme}://{request.host}"
         return "ws" + base.rstrip("/").removeprefix("http") + path
 
     def token(self) -> str:

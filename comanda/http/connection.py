@@ -4,7 +4,9 @@ Everything here is synchronous and runs in the socket's reader; answers come bac
 the actor resolves, in order with the events.
 """
 
+import logging
 from collections.abc import Callable
+from time import perf_counter
 
 from comanda.actors.domain.inputs import ByMember
 from comanda.actors.domain.messages import (
@@ -20,6 +22,7 @@ from comanda.actors.domain.messages import (
 )
 from comanda.actors.ports import Clock
 from comanda.actors.sayings import Answer, Message
+from comanda.logs import get_log
 from comanda.runtime import (
     ActorCrashed,
     ActorStopped,
@@ -35,6 +38,8 @@ from .metrics import Metrics
 from .socket import MemberSocket
 from .wire import REFUSED_BY_THE_HOUSE, frame, refusal_code
 
+log = get_log("comanda.http.commands")
+
 CLOSE_POLICY = 1008
 CLOSE_FAILED = 1011
 
@@ -42,11 +47,12 @@ CLOSE_FAILED = 1011
 class _AnswerSlot:
     """Where the actor's answer to one command goes: to its sender alone."""
 
-    __slots__ = ("_connection", "_type")
+    __slots__ = ("_command", "_connection", "_since")
 
-    def __init__(self, connection: "MemberConnection", command_type: str) -> None:
+    def __init__(self, connection: "MemberConnection", command: CartCommand) -> None:
         self._connection = connection
-        self._type = command_type
+        self._command = command
+        self._since = perf_counter()
 
     def resolve(self, value: object) -> None:
         answer: Answer = value  # type: ignore[assignment]  # what a session answers a ByMember
@@ -55,12 +61,12 @@ class _AnswerSlot:
             if isinstance(told, Error):
                 result = told.code
             self._connection.socket.send_frame(frame(told))
-        self._connection.metrics.count_command(self._type, result)
+        self._connection.count(self._command, result, perf_counter() - self._since)
 
     def fail(self, error: Exception) -> None:
         """The command's fate is unknown here: the member joins again and sends it once more."""
         result = "crashed" if isinstance(error, ActorCrashed) else "stopped"
-        self._connection.metrics.count_command(self._type, result)
+        self._connection.count(self._command, result, perf_counter() - self._since)
         self._connection.lose_table(error)
 
 
@@ -94,6 +100,7 @@ class MemberConnection:
         self._draining = draining
         self._refused = 0
         self._bad_in_a_row = 0
+        self._tells = logging.getLogger("comanda.http.commands").isEnabledFor(logging.DEBUG)
 
     def hear(self, text: str) -> None:
         """One text frame of the member. Never blocks; what is malformed goes no further."""
@@ -114,7 +121,7 @@ class MemberConnection:
         self._pass_on(command)
 
     def _pass_on(self, command: CartCommand) -> None:
-        slot = _AnswerSlot(self, _type_of(command))
+        slot = _AnswerSlot(self, command)
         try:
             self._ref.send(Envelope(ByMember(self._member_id, command), slot))
         except (MailboxFull, Outage) as error:
@@ -122,6 +129,21 @@ class MemberConnection:
             self._refuse(code, REFUSED_BY_THE_HOUSE[code], command.request_id)
         except RuntimeRefusal as error:
             self.lose_table(error)
+
+    def count(self, command: CartCommand, result: str, seconds: float) -> None:
+        """What has become of a command, so long after it came."""
+        type_ = _type_of(command)
+        self.metrics.count_command(type_, result, seconds)
+        if self._tells:
+            log.debug(
+                "command answered",
+                session=getattr(self._ref.key, "pid", None),
+                member=self._member_id,
+                request=command.request_id,
+                type=type_,
+                result=result,
+                seconds=round(seconds, 4),
+            )
 
     def lose_table(self, error: Exception) -> None:
         """The table has not taken a command, or not said what became of it: the member joins again."""
@@ -136,7 +158,7 @@ class MemberConnection:
         if wait == 0:
             return True
         self._refused += 1
-        self.metrics.count_command("any", "rate_limited")
+        self.metrics.count_refusal("rate_limited")
         request_id = _request_id_of(text)
         error = Error("rate_limited", "Slow down, please", request_id, round(wait, 3))
         self.socket.send_frame(frame(error))
@@ -151,7 +173,7 @@ class MemberConnection:
             self.socket.close(CLOSE_POLICY, "Too many bad messages")
 
     def _refuse(self, code: ErrorCode, sentence: str, request_id: str | None) -> None:
-        self.metrics.count_command("any", code)
+        self.metrics.count_refusal(code)
         self.socket.send_frame(frame(Error(code, sentence, request_id)))
 
 

@@ -1,6 +1,7 @@
 """What the front's routes share: the house, the tokens, the limits, the settings told to clients."""
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from .callbacks import CallbackSignatures
 from .limits import AddressBuckets, AddressCounts, FrontLimits
 from .menu_pages import MenuPages
 from .metrics import Metrics
+from .proxies import TrustedProxies
 
 MAX_PID_CHARACTERS = 64
 """Longer is no session id of ours; storage need not be asked."""
@@ -22,6 +24,9 @@ MAX_PID_CHARACTERS = 64
 
 READY_SECONDS = 1.0
 """An answer of `is_ready` holds so long: a probe writes, and anybody may ask."""
+
+PROBE_SECONDS = 2.0
+"""Storage that has not written by then is not ready for guests, who wait for each of its answers."""
 
 
 @dataclass
@@ -42,6 +47,7 @@ class Front:
     public_url: str | None = None
     listens_on: str = "127.0.0.1"
     allowed_origins: tuple[str, ...] = ()
+    proxies: TrustedProxies = field(default_factory=TrustedProxies)
     draining: bool = False
 
     def __post_init__(self) -> None:
@@ -90,16 +96,14 @@ class Front:
         return await self.house.find_session(session_pid, likely)
 
     async def is_ready(self) -> bool:
-        """Whether storage can write. Asked of storage at most once in `READY_SECONDS`, whoever asks.
-
-        Cancelling one who asks leaves the others to ask again.
+        """Whether storage can write. It is asked at most once in `READY_SECONDS`, whoever asks, and has
+        `PROBE_SECONDS` to answer. Cancelling one who asks leaves the others to ask again.
         """
         async with self._readiness:
             if trio.current_time() >= self._ready_until:
-                self._ready = True
-                try:
+                self._ready = False
+                with trio.move_on_after(PROBE_SECONDS), suppress(StorageUnavailable):
                     await self.house.store.probe()
-                except StorageUnavailable:
-                    self._ready = False
+                    self._ready = True
                 self._ready_until = trio.current_time() + READY_SECONDS
             return self._ready

@@ -1,102 +1,123 @@
-"""What the house and its front count, in Prometheus' text format."""
+"""What the front counts, and `/metrics`: that, the house's figures and storage's in Prometheus' text format.
 
+A command is counted in plain numbers of our own, which Prometheus' objects are made of when somebody asks.
+"""
+
+from collections import Counter as Counts
 from collections.abc import Callable, Iterator
 
-from prometheus_client import CollectorRegistry, Counter, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, Counter, ProcessCollector, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from comanda.actors.house import House
-from comanda.actors.ports import SessionKey, Standing
-from comanda.actors.sayings import Message
-from comanda.runtime import Registry
+from comanda.actors.tally import Histogram, StorageFigures
+
+from .house_metrics import HouseCollector, StorageCollector, add_histogram
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
+NO_TYPE = "any"
+"""The type of a command that was refused before anybody asked what it was."""
 
-class _HouseCollector(Collector):
-    """Asks the registry when it is asked itself; what storage holds was counted at the last sweep."""
 
-    def __init__(
-        self, registry: Registry[SessionKey, Message], standing: Callable[[], Standing]
-    ) -> None:
-        self._registry = registry
-        self._standing = standing
+class _Commands(Collector):
+    """Commands by type and by what became of them, and how long each type took."""
+
+    def __init__(self) -> None:
+        self.counts: dict[tuple[str, str], list[int]] = {}
+        self.latencies: dict[str, Histogram] = {}
 
     def collect(self) -> Iterator[Metric]:
-        seen = self._registry.statistics()
-        yield GaugeMetricFamily("comanda_sessions_live", "Sessions in memory", value=seen.live)
-        yield GaugeMetricFamily(
-            "comanda_sessions_quarantined", "Sessions in quarantine", value=seen.quarantined
+        counts = CounterMetricFamily(
+            "comanda_commands",
+            "Commands by type and by what became of them",
+            labels=["type", "result"],
         )
-        yield GaugeMetricFamily(
-            "comanda_storage_outage", "1 while storage does not answer", value=int(seen.outage)
+        for (command, result), (count,) in sorted(self.counts.items()):
+            counts.add_metric([command, result], count)
+        yield counts
+        latencies = HistogramMetricFamily(
+            "comanda_command_seconds",
+            "From a command's frame to its answer, by type",
+            labels=["type"],
         )
-        yield GaugeMetricFamily(
-            "comanda_mailbox_depth",
-            "Commands that wait, all sessions together",
-            value=sum(child.mailbox.depth for child in seen.children),
+        for command, seen in sorted(self.latencies.items()):
+            add_histogram(latencies, [command], seen)
+        yield latencies
+
+
+class _Closes(Collector):
+    """Websockets that have ended, by their close code."""
+
+    def __init__(self) -> None:
+        self.counts: Counts[str] = Counts({"1013": 0})
+
+    def collect(self) -> Iterator[Metric]:
+        closes = CounterMetricFamily(
+            "comanda_websocket_closes", "Websockets that ended, by close code", labels=["code"]
         )
-        yield CounterMetricFamily(
-            "comanda_activations", "Sessions activated", value=seen.activations_total
-        )
-        waits = self._standing()
-        yield GaugeMetricFamily(
-            "comanda_orders_needing_staff",
-            "Orders that wait for the staff",
-            value=waits.needs_staff,
-        )
-        yield GaugeMetricFamily(
-            "comanda_incidents_standing", "Incidents that nobody has closed", value=waits.incidents
-        )
-        yield GaugeMetricFamily(
-            "comanda_voids_due", "Orders that the POS must still take back", value=waits.voids
-        )
+        for code, count in sorted(self.counts.items()):
+            closes.add_metric([code], count)
+        yield closes
 
 
 class Metrics:
-    """The front's counters, and the house's gauges where a house is given."""
+    """The front's counters, with the house's and storage's where they are given."""
 
-    def __init__(self, house: House | None = None) -> None:
-        self._prometheus = CollectorRegistry()
+    def __init__(
+        self, house: House | None = None, storage: Callable[[], StorageFigures] | None = None
+    ) -> None:
+        """Args:
+        storage: what storage has counted until now.
+        """
+        self.registry = CollectorRegistry()
         if house is not None:
-            collector = _HouseCollector(house.registry, lambda: house.reconciliation.standing)
-            self._prometheus.register(collector)
-        self._commands = Counter(
-            "comanda_commands",
-            "Commands by type and by what became of them",
-            ("type", "result"),
-            registry=self._prometheus,
-        )
-        self._commands_by_labels: dict[tuple[str, str], Counter] = {}
-        self.joins = Counter("comanda_joins", "Members who sat down", registry=self._prometheus)
+            self.registry.register(HouseCollector(house))
+        if storage is not None:
+            self.registry.register(StorageCollector(storage))
+        self._commands = _Commands()
+        self.registry.register(self._commands)
+        self._closes = _Closes()
+        self.registry.register(self._closes)
+        ProcessCollector(registry=self.registry)
+        self.joins = Counter("comanda_joins", "Members who sat down", registry=self.registry)
         self.connections = Counter(
-            "comanda_connections", "Websockets accepted", registry=self._prometheus
+            "comanda_connections", "Websockets accepted", registry=self.registry
         )
         self.callbacks = Counter(
             "comanda_pos_callbacks",
             "Signed callbacks by what they said and whether the order is known here",
             ("status", "order"),
-            registry=self._prometheus,
+            registry=self.registry,
         )
         self.requests = Counter(
             "comanda_http_requests",
             "Requests by route and status",
             ("route", "status"),
-            registry=self._prometheus,
+            registry=self.registry,
         )
 
-    def count_command(self, command: str, result: str) -> None:
-        """Count a command of this type by what became of it.
+    def count_command(self, command: str, result: str, seconds: float) -> None:
+        """Count a command of this type, by what became of it so long after it came.
 
-        A counter is found once for its labels: they are few, and to look for it costs more than to count.
+        It is called for every command and costs less than a microsecond.
         """
-        labels = (command, result)
-        counter = self._commands_by_labels.get(labels)
-        if counter is None:
-            counter = self._commands_by_labels[labels] = self._commands.labels(*labels)
-        counter.inc()
+        try:
+            self._commands.counts[command, result][0] += 1
+            self._commands.latencies[command].observe(seconds)
+        except KeyError:
+            self._commands.counts[command, result] = [1]
+            self._commands.latencies.setdefault(command, Histogram()).observe(seconds)
+
+    def count_refusal(self, code: str) -> None:
+        """Count a command that was refused with this code before it reached its table."""
+        self._commands.counts.setdefault((NO_TYPE, code), [0])[0] += 1
+
+    def count_close(self, code: int | None) -> None:
+        """Count a websocket that has ended; None where it was cut off before anybody closed it."""
+        self._closes.counts[str(code or 1006)] += 1
 
     def text(self) -> bytes:
         """All of it in the exposition format."""
-        return generate_latest(self._prometheus)
+        return generate_latest(self.registry)

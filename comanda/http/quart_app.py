@@ -130,9 +130,17 @@ async def _answer_error(error: Exception) -> Response:
         if code == "method_not_allowed":
             allow = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
         return problem_response(code, error.description or code, allow=allow)
-    request_line = f"{request.method} {request.path}" if request else "websocket"
-    log.error("request failed", request=request_line, exc_info=error)
+    log.error("request failed", **_asked(), exc_info=error)
     return problem_response("server_error", "Something broke here; it has been noted")
+
+
+def _asked() -> dict[str, Any]:
+    """What was asked, without what its path tells: a table's code opens the table."""
+    if not request:
+        return {"route": "websocket"}
+    route = request.url_rule.rule if request.url_rule is not None else None
+    session = (request.view_args or {}).get("session_pid")
+    return {"method": request.method, "route": route, "session": session}
 
 
 async def _harden(response: Response) -> Response:

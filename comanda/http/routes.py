@@ -8,6 +8,7 @@ from msgspec import Struct
 from quart import Response
 
 from comanda.actors.domain.messages import (
+    MAX_NAME_CHARACTERS,
     CallbackBody,
     CartSnapshot,
     JoinAnswer,
@@ -60,7 +61,7 @@ async def join_table(call: Call, body: JoinBody, table_code: str) -> JoinAnswer:
     """Sit down at a table: opens its session when none is open, else joins it."""
     front = call.front
     call.limit(front.joins)
-    name = one_line(body.name)
+    name = one_line(body.name, MAX_NAME_CHARACTERS)
     if not name:
         raise Refused("bad_message", "A name is 1 to 40 characters")
     if front.draining:
@@ -116,7 +117,7 @@ async def pos_callback(call: Call, body: CallbackBody) -> None:
     known = await call.front.house.hear_pos(outcome_heard(body))
     call.front.metrics.callbacks.labels(body.status, "known" if known else "unknown").inc()
     if not known:
-        log.warning("the POS speaks of an order that is not ours", order_id=body.order_id)
+        log.warning("the POS speaks of an order that is not ours", order=body.order_id)
 
 
 async def healthz(call: Call) -> Health:
@@ -126,9 +127,12 @@ async def healthz(call: Call) -> Health:
 
 async def readyz(call: Call) -> Health:
     """The server takes traffic: it is not draining and storage can write."""
-    if call.front.draining:
+    if call.front.draining:  # Storage is not asked: it may be slow, and this is the answer.
         raise Refused("too_busy", "The server is restarting")
-    if not await call.front.is_ready():
+    ready = await call.front.is_ready()
+    if call.front.draining:  # It has begun to meanwhile.
+        raise Refused("too_busy", "The server is restarting")
+    if not ready:
         raise Refused("storage_unavailable", "Storage does not answer")
     return Health("ready", call.front.house.clock.now())
 

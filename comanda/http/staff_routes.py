@@ -10,6 +10,8 @@ from comanda.actors.domain.inputs import StaffResolved
 from comanda.actors.domain.menu import Restaurant
 from comanda.actors.domain.messages import (
     MAX_ORDER_ID_CHARACTERS,
+    MAX_REASON_CHARACTERS,
+    MAX_REFERENCE_CHARACTERS,
     MenuEntry,
     MenuItemPatch,
     OrderStateName,
@@ -115,8 +117,10 @@ async def resolve_order(call: Call, body: ResolveBody, order_id: str) -> StaffOr
     if found is None:
         raise Refused("not_found", "There is no such order")
     by = call.staff_of(found[0].restaurant_id)
-    reason = one_line(body.reason)
-    reference = None if body.pos_reference is None else one_line(body.pos_reference)
+    reason = one_line(body.reason, MAX_REASON_CHARACTERS)
+    reference = body.pos_reference
+    if reference is not None:
+        reference = one_line(reference, MAX_REFERENCE_CHARACTERS)
     if not reason or reference == "":
         raise Refused("bad_message", "Say why in `reason`; a `pos_reference` is null or not blank")
     settled = await front.house.resolve_order(

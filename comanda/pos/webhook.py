@@ -147,7 +147,11 @@ _O = TypeVar("_O", bound=PosOutcome | None)
 def _noted(order: Order, outcome: _O) -> _O:
     """The outcome; one that must never be is told to the operator."""
     if outcome == KEY_REUSED:
-        log.error("the POS has this key with another body", order_id=order.order_id)
+        log.error(
+            "the POS has this key with another body",
+            session=order.session_pid,
+            order=order.order_id,
+        )
     return outcome
 
 

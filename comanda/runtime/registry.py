@@ -59,6 +59,10 @@ class RegistryStatistics:
     activations_total: int
     events_lost_total: int
     """Events whose hook raised."""
+    depth_total: int
+    """Guests' envelopes that wait, of all actors."""
+    depth_max: int
+    """Guests' envelopes that wait, of the actor with the most."""
     children: tuple[ChildStatistics, ...]
 
 
@@ -249,10 +253,15 @@ class Registry(Generic[K, M]):
         await passivated.wait()
         return True
 
-    def statistics(self) -> RegistryStatistics:
-        """Count what is here and what has been."""
-        children = tuple(child.statistics() for child in self._children.values())
+    def statistics(self, *, each: bool = True) -> RegistryStatistics:
+        """Count what is here and what has been.
+
+        Args:
+            each: whether to go into each child; without it thousands are counted in a millisecond.
+        """
+        children = list(self._children.values())
         states = Counter(child.state for child in children)
+        depths = [child.mailbox.depth for child in children]
         return RegistryStatistics(
             live=states[ChildState.LIVE],
             activating=states[ChildState.STARTING],
@@ -263,7 +272,9 @@ class Registry(Generic[K, M]):
             outage=self._supervisor.breaker.is_open,
             activations_total=self._activations_total,
             events_lost_total=self._supervisor.events_lost,
-            children=children,
+            depth_total=sum(depths),
+            depth_max=max(depths, default=0),
+            children=tuple(child.statistics() for child in children) if each else (),
         )
 
     async def _bring_up(self, key: K) -> Child[M]:

@@ -3,7 +3,8 @@
 import gc
 import hashlib
 import multiprocessing
-from collections.abc import Iterable, Iterator
+import signal
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from msgspec import Struct
@@ -126,8 +127,14 @@ def play_seed(shelf: Shelf, seed: int, profile: ProfileName) -> Outcome:
     return outcome
 
 
-def play_seeds(seeds: Iterable[int], profile: ProfileName, processes: int) -> Iterator[Outcome]:
-    """The seeds' outcomes in their order, played in so many processes (1: in this one)."""
+def play_seeds(
+    seeds: Iterable[int], profile: ProfileName, processes: int
+) -> Generator[Outcome, None, None]:
+    """The seeds' outcomes in their order, played in so many processes (1: in this one).
+
+    Several processes end with the generator, and SIGTERM is a `KeyboardInterrupt` while they live: the
+    default would end this process alone, and leave them and what they share behind.
+    """
     if processes == 1:
         with open_shelf() as shelf, _rare_collections():
             for number, seed in enumerate(seeds, start=1):
@@ -136,8 +143,36 @@ def play_seeds(seeds: Iterable[int], profile: ProfileName, processes: int) -> It
                     gc.collect()
         return
     context = multiprocessing.get_context("spawn")
-    with context.Pool(processes, _Worker.begin, (profile,)) as pool:
+    with (
+        _sigterm_interrupts() as heed_sigterm,
+        context.Pool(processes, _Worker.begin, (profile,)) as pool,
+    ):
+        heed_sigterm()  # not in the midst of starting a process, which would complain
         yield from pool.imap(_Worker.play, seeds, chunksize=4)
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[Callable[[], None]]:
+    """SIGTERM is a `KeyboardInterrupt`, but not before the block calls what it is given."""
+    asked = heeded = False
+
+    def interrupt(_number: int, _frame: object) -> None:
+        nonlocal asked
+        asked = True
+        if heeded:
+            raise KeyboardInterrupt
+
+    def heed() -> None:
+        nonlocal heeded
+        heeded = True
+        if asked:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield heed
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -162,6 +197,7 @@ class _Worker:
 
     @classmethod
     def begin(cls, profile: ProfileName) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who owns the pool: it ends us
         cls.profile = profile
         cls.shelf = cls.stack.enter_context(open_shelf())
         cls.stack.enter_context(_rare_collections())

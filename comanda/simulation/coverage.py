@@ -33,7 +33,9 @@ MARKS: dict[str, str] = {
     "house killed between lock and claim": r"\(ORD\S+ prepared\)\n.*house \d+ dies",
     "house lost its power": r"house \d+ loses power",
     "house drained": r"house \d+ has ended",
-    "house drained with a call on its way": r"submit \S+ has arrived\n.*is asked to end",
+    "house drained with a call on its way": (
+        r"submit (\S+) has arrived\n(?:(?!.*submit \1 is answered).*\n){0,20}.*is asked to end"
+    ),
     "two houses served together": r"house \d+ goes on",
     "house killed with a call on its way": r"submit \S+ has arrived\n.*house \d+ dies",
     "house killed after the answer": r"submit \S+ is answered\n.*house \d+ dies",
@@ -49,7 +51,9 @@ MARKS: dict[str, str] = {
     "a clock was put ahead": r"the clock is put ahead",
     "a restaurant's POS was dead": r"the POS of restaurant \d+ is dead",
     "an intruder was refused": r"intruder .*(token|401|403)",
-    "two restaurants had orders": r"ORD-7-[\s\S]*ORD-[89]-|ORD-8-[\s\S]*ORD-[79]-|ORD-9-[\s\S]*ORD-[78]-",
+    "two restaurants had orders": (
+        r"\A(?=[\s\S]*?ORD-7-)[\s\S]*?ORD-[89]-|\A(?=[\s\S]*?ORD-8-)[\s\S]*?ORD-9-"
+    ),
     "a table rested in quarantine": r"is in quarantine",
     "the menu changed under a cart": r"hears menu_updated",
 }

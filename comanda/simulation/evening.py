@@ -7,6 +7,10 @@ from typing import Literal
 
 from msgspec import Struct
 
+from comanda.actors.domain.messages import OrderStateName
+
+from .moments import Moment
+
 ProfileName = Literal["calm", "pos", "crashes", "network", "storage", "hostile", "all"]
 PROFILES: tuple[ProfileName, ...] = (
     "calm",
@@ -66,12 +70,14 @@ serve the same tables for a while."""
 
 
 class Crash(Struct, frozen=True):
-    """A house ends so at its `step`-th step (of those with an order, if `of_orders`)."""
+    """A house ends so at its `step`-th step: of those with an order, if `of_orders`; of those that are
+    such a `moment`, if there is one."""
 
     step: int
     of_orders: bool
     how: How
     restart_after_seconds: float
+    moment: Moment | None = None
 
 
 CutKind = Literal["reset", "silence", "unreachable", "slow"]
@@ -114,10 +120,14 @@ class MenuChange(Struct, frozen=True):
 
 
 class ClockJump(Struct, frozen=True):
-    """The wall clock is put ahead by so much, or back where `seconds` is less than 0."""
+    """The wall clock is put ahead by so much, or back where `seconds` is less than 0.
+
+    `when`: not before some order is in that state.
+    """
 
     at: float
     seconds: float
+    when: OrderStateName | None = None
 
 
 class DeadPos(Struct, frozen=True):

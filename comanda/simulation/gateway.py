@@ -23,7 +23,7 @@ from comanda.actors.domain.messages import (
 )
 from comanda.actors.ports import NoSuchSession, StorageUnavailable
 from comanda.http import routes, staff_routes
-from comanda.http.attending import attend
+from comanda.http.attending import Early, attend
 from comanda.http.call import Call
 from comanda.http.frames import CloseReceived, FrameReader, PingReceived, Violation
 from comanda.http.front import Front
@@ -145,7 +145,8 @@ class _WitnessedSocket(MemberSocket):
 
     def send_frame(self, frame: bytes) -> None:
         if not self.closed and frame[0] == _TEXT:
-            self.gateway.tell_witness(self.pid, self.number, told_in(frame))
+            for told in told_in(frame):
+                self.gateway.tell_witness(self.pid, self.number, told)
         super().send_frame(frame)
         if self.waiting_bytes > LIMITS.outgoing_bytes + len(frame) + CLOSE_BYTES:
             self.gateway.overfull[self.number] = self.waiting_bytes
@@ -156,16 +157,22 @@ class _WitnessedSocket(MemberSocket):
         super().close(code, reason)
 
 
-_last: tuple[bytes, Told] | None = None
+_last: tuple[bytes, list[Told]] = (b"", [])
 
 
-def told_in(frame: bytes) -> Told:
-    """The message in a server's whole text frame. One frame goes to a whole table: the last is kept."""
+def told_in(frames: bytes) -> list[Told]:
+    """The messages in a server's whole text frames. They go to a whole table: the last are kept."""
     global _last
-    if _last is None or _last[0] is not frame:
-        size = frame[1]
-        start = 2 if size < 126 else 4 if size == 126 else 10
-        _last = (frame, decode_told(frame[start:]))
+    if _last[0] is not frames:
+        told, at = [], 0
+        while at < len(frames):
+            size, start = frames[at + 1], at + 2
+            if size >= 126:
+                start = at + (4 if size == 126 else 10)
+                size = int.from_bytes(frames[at + 2 : start], "big")
+            at = start + size
+            told.append(decode_told(frames[start:at]))
+        _last = (frames, told)
     return _last[1]
 
 
@@ -191,7 +198,10 @@ class _Websocket:
                 self._socket.lost()
 
     async def _attend(self) -> None:
-        await attend(self._gateway.front, self._head.pid, self._socket, self._accept)
+        front = self._gateway.front
+        early = Early(self._socket, front.limits)
+        await self._accept()
+        await attend(front, self._head.pid, self._socket, early)
 
     async def _accept(self) -> None:
         accept = base64.b64encode(hashlib.sha1(self._head.key + _GUID).digest())

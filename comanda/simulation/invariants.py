@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from comanda.actors.domain.messages import AddItem, ClearCart, PlaceOrder, RemoveItem, UpdateItem
 
-from .ledger import cooked
+from .ledger import Entry, cooked
 from .neighbours import (
     crashes_touch_no_other_session,
     everybody_is_told_at_once,
@@ -129,7 +129,7 @@ def nothing_is_cooked_twice(evidence: Evidence) -> Iterator[str]:
     """I3: a key and a line have their effect at the POS once.
 
     A further effect of a line is the POS's own contradiction: the order that it refused first is on
-    record as an incident.
+    record as an incident. Or the POS has given the first one up before the table was told so.
     """
     incidents = {row["order_id"] for row in evidence.rows["incidents"]}
     keys: Counter[str] = Counter()
@@ -137,7 +137,7 @@ def nothing_is_cooked_twice(evidence: Evidence) -> Iterator[str]:
     for entry in evidence.ledger:
         if entry.what == "effect":
             keys[entry.key] += 1
-            if entry.key not in incidents:
+            if entry.key not in incidents and not _given_up(evidence, entry):
                 lines.update(line["note"] for line in json.loads(entry.body)["lines"])
         elif entry.what == "other body":
             yield f"the key {entry.key} came to the POS with two different bodies"
@@ -176,7 +176,8 @@ def ordered_is_what_the_pos_has(evidence: Evidence) -> Iterator[str]:
 def contradictions_are_on_record(evidence: Evidence) -> Iterator[str]:
     """A POS's own contradiction ends as an incident; accepted after rejected with a void besides.
 
-    A key under which the POS has another order is no refusal: only the staff may say that it failed.
+    A key under which the POS has another order is no refusal: only the staff may say that it failed. Where
+    the POS has given an order up again before the table was told so, nothing is contradicted.
     """
     incidents = {(row["order_id"], row["kind"]) for row in evidence.rows["incidents"]}
     voids = {row["order_id"] for row in evidence.rows["voids"]}
@@ -186,7 +187,7 @@ def contradictions_are_on_record(evidence: Evidence) -> Iterator[str]:
         state = journal.get(entry.key)
         if entry.what == "reused" and state == "rejected" and entry.key not in decided:
             yield f"{entry.key} has failed, since the POS has another order under its key"
-        if entry.what == "effect" and state == "rejected":
+        if entry.what == "effect" and state == "rejected" and not _given_up(evidence, entry):
             if (entry.key, "accepted_after_rejected") not in incidents:
                 yield f"{entry.key} was accepted after its refusal, and no incident says so"
             if entry.key not in voids:
@@ -194,6 +195,22 @@ def contradictions_are_on_record(evidence: Evidence) -> Iterator[str]:
         refused = entry.what == "withdrawn" and state == "confirmed"
         if refused and (entry.key, "refused_after_confirmed") not in incidents:
             yield f"{entry.key} was refused after its confirmation, and no incident says so"
+
+
+def _given_up(evidence: Evidence, effect: Entry) -> bool:
+    """Whether the POS has withdrawn this order by itself before it was rejected."""
+    rejected_at = min(
+        (
+            sample.at
+            for sample in evidence.samples
+            if effect.key in sample.orders and sample.orders[effect.key].state == "rejected"
+        ),
+        default=-math.inf,
+    )
+    return any(
+        entry.what == "withdrawn" and entry.key == effect.key and entry.at <= rejected_at
+        for entry in evidence.ledger
+    )
 
 
 def locks_end_and_staff_are_told(evidence: Evidence) -> Iterator[str]:
@@ -231,10 +248,10 @@ def _lock_ends(evidence: Evidence, order: OrderSeen) -> float:
 def _first_end(spans: list[tuple[float, float, float]], order: OrderSeen) -> float:
     placed_before = order.placed_at - CLOCK_SLACK_SECONDS - WATCH_SECONDS
     for begin, end, ahead in spans:
-        if begin + ahead < placed_before:
-            return begin
-        if order.lock_ends_at - ahead <= end:
-            return max(begin, order.lock_ends_at - ahead)
+        noticed_if_before = end - WATCH_SECONDS
+        due = begin if begin + ahead < placed_before else order.lock_ends_at - ahead
+        if max(begin, due) <= noticed_if_before:
+            return max(begin, due)
     raise AssertionError("the last span has no end")
 
 

@@ -24,6 +24,8 @@ STATES: tuple[OrderStateName, ...] = (
 SETTLED = ("confirmed", "rejected")
 
 _STATE = re.compile(r"(ORD-\d+-\d+) (prepared|sent|unknown|needs_staff|confirmed|rejected)")
+_COMMIT = re.compile(r"(house \d+) after commit ")
+_REFUSED = "storage refuses"
 _LIFE = re.compile(r"(house \d+) (opens|dies|loses power|has ended|freezes)$")
 _LEDGER = re.compile(r"POS ledger: (\w+(?: body)?) (ORD-\S+)")
 _FAULT = re.compile(r"POS fault of (\S+): (.*)")
@@ -69,13 +71,14 @@ def reachable_cells() -> tuple[str, ...]:
 def cells_of(trace: Sequence[str]) -> dict[str, int]:
     """How often an order was in each cell.
 
-    Looked at whenever one of the four has changed.
+    Looked at whenever one of the four has changed. The owner is the house that opened last, or another one
+    that has had a commit taken since: where two serve, the one that dies may leave the other with the tables.
     """
     cells: Counter[str] = Counter()
     states: dict[str, str] = {}
     faults: dict[str, str] = {}
     has: set[str] = set()
-    owner = ""
+    owner = before = ""
     alive = False
 
     def look(orders: Sequence[str]) -> None:
@@ -90,7 +93,8 @@ def cells_of(trace: Sequence[str]) -> dict[str, int]:
             elif life[1] == owner:
                 alive = False
             look([one for one, state in states.items() if state not in ("confirmed", "rejected")])
-        elif " after commit " in line:
+        elif (commit := _COMMIT.search(line)) is not None and _REFUSED not in before:
+            owner, alive = commit[1], True
             for order_id, state in _STATE.findall(line):
                 states[order_id] = state
                 look([order_id])
@@ -101,4 +105,5 @@ def cells_of(trace: Sequence[str]) -> dict[str, int]:
                 look([order_id])
         elif (fault := _FAULT.search(line)) is not None:
             faults[fault[1]] = fault[2]
+        before = line
     return dict(sorted(cells.items()))

@@ -3,6 +3,8 @@
 import random
 from typing import Literal
 
+from comanda.actors.domain.messages import OrderStateName
+
 from .determinism import dice_for
 from .evening import (
     EVENING_SECONDS,
@@ -23,8 +25,19 @@ from .evening import (
     StorageFault,
     What,
 )
-from .pos_faults import FAULTS
+from .pos_faults import FAULTS, KINDS, kind_of
+from .rare import with_a_clock_put_back, with_a_rare_moment
 from .restaurants import RESTAURANTS
+
+POISON_RUN = 12
+"""So many lines one after another: with four crashes of one table within a minute it rests."""
+
+MOMENT_SHARE = 0.5
+"""In so many of the evenings of `all` a house ends at a rare moment, so that each cell of the matrix is
+met in some 0.5 % of them."""
+
+CLOCK_SHARE = 0.15
+"""In so many of the others a clock is put back far while an order is in doubt for long."""
 
 NAMES = ("Ana", "Ben", "Cleo", "Dev", "Eva", "Finn", "Gita", "Hugo", "Ida", "Jon", "Kai", "Lea")
 
@@ -41,9 +54,8 @@ def plan_evening(seed: int, profile: ProfileName = "all") -> Plan:
 
     restaurants = _restaurants(dice, tables) if profile != "calm" else ()
     pos = met("pos")
-    names = tuple(sorted(fault.name for fault in FAULTS))
-    chosen = dice.sample(names, dice.randint(1, 8)) if pos else []
-    return Plan(
+    chosen = _pos_faults(dice) if pos else set()
+    plan = Plan(
         seed,
         profile,
         tables,
@@ -67,6 +79,21 @@ def plan_evening(seed: int, profile: ProfileName = "all") -> Plan:
         poison=_poison(dice) if met("crashes") else (),
         staff_after_seconds=round(dice.uniform(1, 60), 1),
     )
+    if profile == "all" and dice.random() < MOMENT_SHARE:
+        return with_a_rare_moment(dice, plan)
+    if profile == "all" and dice.random() < CLOCK_SHARE:
+        return with_a_clock_put_back(dice, plan)
+    return plan
+
+
+def _pos_faults(dice: random.Random) -> set[str]:
+    """Some faults, of any kind alike: the kinds are of different sizes."""
+    chosen = set()
+    for _ in range(dice.randint(1, 8)):
+        kind = dice.choice(KINDS)
+        names = sorted(fault.name for fault in FAULTS if kind_of(fault.name) == kind)
+        chosen.add(dice.choice(names))
+    return chosen
 
 
 def _guests(dice: random.Random, tables: int, *, rude: bool) -> tuple[Guest, ...]:
@@ -108,10 +135,14 @@ def _acts(dice: random.Random, *, leads: bool, impolite: bool) -> tuple[Act, ...
 _HOWS: tuple[How, ...] = ("killed", "paused", "power", "drained", "two")
 
 
+_STEPS = (15, 25, 90)
+"""After how many steps a house ends on the average: in its first order, or with orders at the staff."""
+
+
 def _crashes(dice: random.Random) -> tuple[Crash, ...]:
     return tuple(
         Crash(
-            step=1 + int(dice.expovariate(1 / 25)),
+            step=1 + int(dice.expovariate(1 / dice.choice(_STEPS))),
             of_orders=dice.random() < 0.8,
             how=dice.choices(_HOWS, weights=(8, 3, 3, 3, 3))[0],
             restart_after_seconds=round(dice.uniform(0.2, 8), 1),
@@ -162,6 +193,10 @@ def _closings(dice: random.Random, tables: int) -> tuple[Closing, ...]:
 
 
 def _poison(dice: random.Random) -> tuple[int, ...]:
+    """Some lines here and there; or one line after another, until a table rests in quarantine."""
+    if dice.random() < 0.25:
+        first = dice.randint(3, 30)
+        return tuple(range(first, first + POISON_RUN))
     return tuple(sorted(dice.sample(range(3, 60), dice.randint(0, 3))))
 
 
@@ -170,8 +205,11 @@ _JUMPS = (-86400.0, -3600.0, -40.0, -2.0, -0.1, 0.1, 2.0, 40.0, 3600.0)
 
 
 def _jumps(dice: random.Random) -> tuple[ClockJump, ...]:
+    whens: tuple[OrderStateName | None, ...] = (None, "sent", "unknown")
     jumps = [
-        ClockJump(round(dice.uniform(1, EVENING_SECONDS), 2), dice.choice(_JUMPS))
+        ClockJump(
+            round(dice.uniform(1, EVENING_SECONDS), 2), dice.choice(_JUMPS), dice.choice(whens)
+        )
         for _ in range(dice.randint(1, 4))
     ]
     return tuple(sorted(jumps, key=lambda jump: jump.at))

@@ -6,6 +6,10 @@ from .determinism import CountedIds
 from .logbook import Logbook
 
 
+class Poison(RuntimeError):
+    """A session that meets it cannot decide, and crashes: as it should."""
+
+
 class PoisonedIds(CountedIds):
     """Ids that count up; the asking for some of a line's fails, and with it the session that decides."""
 
@@ -22,5 +26,5 @@ class PoisonedIds(CountedIds):
         self._asked += 1
         if self._asked in self._poison:
             self._logbook.met("poison", "a message is poison: its session crashes")
-            raise RuntimeError("simulated: a message upon which nobody can decide")
+            raise Poison("simulated: a message upon which nobody can decide")
         return super().public_id()

@@ -43,7 +43,8 @@ class Fault:
     """What goes wrong with an order.
 
     `decides` is what becomes of it, `decides_after` seconds from its arrival (None: only `says` decide).
-    `answers` is how a submit is answered, `answers_after` seconds later, the first `times` times.
+    `answers` is how a submit is answered, `answers_after` seconds later, the first `times` times; `then`
+    is how the later ones are.
     `silent_for`: so long from the first call nothing has an effect or an answer.
     `void_failures`: so many voids are not answered, and not heeded.
     """
@@ -67,6 +68,7 @@ class Fault:
     ] = "plainly"
     answers_after: float = 0.0
     times: float = 1
+    then: Literal["plainly", "lost"] = "plainly"
     says: tuple[Says, ...] = ()
     look_up: Literal["works", "down", "blind"] = "works"
     silent_for: float = 0.0
@@ -161,7 +163,7 @@ class TruthPos:
         if order.order_id not in self._silent_until:
             self._silent_until[order.order_id] = trio.current_time() + fault.silent_for
         number = self.calls[order.order_id] = self.calls.get(order.order_id, 0) + 1
-        how = fault.answers if number <= fault.times else "plainly"
+        how = fault.answers if number <= fault.times else fault.then
         match how:
             case _ if self._is_silent(order.order_id):
                 return exchange

@@ -5,6 +5,9 @@ from typing import Literal, get_args
 
 from .pos import Fault, Says
 
+BUSY_ONCE = "is busy once"
+LATE_CALLBACK = "a callback after the lock has ended"
+
 FAULTS: tuple[Fault, ...] = (
     Fault("accepts at once"),
     Fault("accepts after 3 s", decides_after=3),
@@ -16,10 +19,17 @@ FAULTS: tuple[Fault, ...] = (
     Fault("accepts and all answers are lost", answers="lost", times=math.inf, look_up="down"),
     Fault("accepts, then resets", answers="reset"),
     Fault("fails before the effect", answers="error before"),
+    Fault("fails before the effect for good", answers="error before", times=math.inf),
+    Fault(
+        "fails before the effect, then loses every answer",
+        answers="error before",
+        then="lost",
+        look_up="down",
+    ),
     Fault("fails after the effect", answers="error after"),
     Fault("answers garbage", answers="garbage"),
     Fault("refuses and the answer is garbage", decides="rejected", answers="garbage"),
-    Fault("is busy once", answers="busy"),
+    Fault(BUSY_ONCE, answers="busy"),
     Fault("is busy for good", answers="busy", times=math.inf),
     Fault("cannot be reached once", answers="not sent"),
     Fault("cannot be reached at all", answers="not sent", times=math.inf),
@@ -60,7 +70,7 @@ FAULTS: tuple[Fault, ...] = (
         says=(Says(4, "accepted"),),
     ),
     Fault(
-        "a callback after the lock has ended",
+        LATE_CALLBACK,
         decides=None,
         answers="pending",
         says=(Says(70, "accepted"),),
@@ -85,12 +95,40 @@ FAULTS: tuple[Fault, ...] = (
         void_failures=math.inf,
     ),
     Fault("accepts, then says refused", says=(Says(4, "rejected"),)),
+    Fault(
+        "accepts and loses every answer, then says refused after the lock has ended",
+        answers="lost",
+        times=math.inf,
+        look_up="down",
+        says=(Says(70, "rejected"),),
+    ),
+    Fault(
+        "refuses and loses every answer, then says accepted after the lock has ended",
+        decides="rejected",
+        answers="lost",
+        times=math.inf,
+        look_up="down",
+        says=(Says(70, "accepted"),),
+    ),
     Fault("loses the answer with its look-up down", answers="lost", look_up="down"),
     Fault("loses the answer with its look-up blind", answers="lost", look_up="blind"),
     Fault("has another order under the key", answers="key reused", times=math.inf),
 )
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
+
+LOCK_SECONDS = 60.0
+"""The default of the lock limit."""
+
+
+def lasts_beyond_the_lock(fault: Fault) -> bool:
+    """Whether an order with it is still in doubt when its lock ends, if nothing else goes wrong."""
+    if fault.answers in ("busy", "not sent"):
+        return False  # the guests have it back by then
+    if fault.decides is None:
+        return all(says.after_seconds > LOCK_SECONDS for says in fault.says)
+    return fault.times == math.inf or fault.then == "lost"
+
 
 Kind = Literal[
     "does as it should",

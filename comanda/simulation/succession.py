@@ -7,13 +7,14 @@ import trio
 
 from comanda.actors.domain.messages import Told
 from comanda.actors.house import House, HouseLimits
-from comanda.actors.ports import SessionKey, StorageUnavailable
+from comanda.actors.ports import SessionKey, StaleEpoch, StorageUnavailable
 from comanda.actors.reconciliation import ReconciliationLimits
 from comanda.actors.sweeps import SweepLimits
 from comanda.http.auth import MemberTokens, StaffTokens
 from comanda.http.front import Front
 from comanda.http.metrics import Metrics
 from comanda.http.wire import frame
+from comanda.runtime import ActorStopped, Outage
 from comanda.runtime.events import ActorFailed, ActorQuarantined, RuntimeEvent
 
 from .cuts import CutPos, CutStore
@@ -23,7 +24,10 @@ from .gateway import Gateway
 from .guests import SERVER, SILENCE_SECONDS
 from .lives import Houses, Life
 from .logbook import Logbook
+from .moments import is_moment
+from .poison import Poison
 from .pos import TruthPos
+from .pos_faults import Kind, kind_of
 from .shelf import Shelf
 from .storage_troubles import StorageTroubles
 from .witness import Witness
@@ -106,30 +110,43 @@ class Succession:
         self._deaths_ended = False
         self.late: list[str] = []
         """Houses that did not end in time when they were asked to."""
+        self.crashes: list[str] = []
+        """Sessions that have crashed of anything but poison, storage and a fence."""
 
     async def live_and_die(self, pos: TruthPos, nursery: trio.Nursery) -> None:
         """One house after the other; the last one lives in `nursery` until that is cancelled."""
         for crash in self._plan.crashes:
-            life = self._new_life(crash)
+            life = self._new_life(crash, pos)
             nursery.start_soon(self._live[crash.how], life, pos)
             await life.fate_came.wait()
             self._logbook.met(crash.how)
             began = trio.current_time()
-            self._witness.disturbed(began, began + CHANGE_SECONDS[crash.how])
+            lasts = crash.restart_after_seconds + CHANGE_SECONDS[crash.how]
+            self._witness.disturbed(began, began + lasts)
             if crash.how == "drained":
                 await life.died.wait()
             await trio.sleep(crash.restart_after_seconds)
-        nursery.start_soon(self._open, self._new_life(None), pos)
+        nursery.start_soon(self._open, self._new_life(None, pos), pos)
 
     def end_deaths(self) -> None:
         """Who lives now stays alive."""
         self._deaths_ended = True
 
-    def _new_life(self, crash: Crash | None) -> Life:
-        only_orders = crash is not None and crash.of_orders
+    def _new_life(self, crash: Crash | None, pos: TruthPos) -> Life:
+        def kind_of_order(order_id: str) -> Kind:
+            fault = pos.faults.get(order_id)
+            return kind_of("none" if fault is None else fault.name)
+
+        def counts(name: str) -> bool:
+            if crash is None or self._deaths_ended:
+                return False
+            if crash.moment is not None:
+                return is_moment(crash.moment, name, kind_of_order)
+            return not crash.of_orders or "ORD-" in name
+
         return Life(
             None if crash is None else crash.step,
-            counts=lambda name: not self._deaths_ended and (not only_orders or "ORD-" in name),
+            counts=counts,
             heard=self._logbook.notes_of(f"house {next(self._opened)}"),
             fate=None if crash is None else self._fates[crash.how],
         )
@@ -249,9 +266,14 @@ class Succession:
     def _happened(self, event: RuntimeEvent) -> None:
         """The runtime tells what happens to its actors."""
         match event:
-            case ActorFailed(key=SessionKey(pid=pid), error=error):
+            case ActorFailed(key=SessionKey(pid=pid), error=error, restart_in_seconds=restart_in):
                 self._logbook.note(f"{pid} crashes: {type(error).__name__}")
                 self._witness.crashed(pid)
+                # Whoever is fenced off ends, and its order's task finds nobody to report to. One that is
+                # fenced off while it starts is restored, as after any crash.
+                is_ending = isinstance(error, ActorStopped) and restart_in is None
+                if not (is_ending or isinstance(error, Poison | Outage | StaleEpoch)):
+                    self.crashes.append(f"{pid} crashed: {type(error).__name__}: {error}")
             case ActorQuarantined(key=SessionKey(pid=pid), seconds=seconds):
                 self._logbook.note(f"{pid} is in quarantine")
                 self._logbook.wait_on_record(seconds)

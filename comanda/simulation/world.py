@@ -5,6 +5,7 @@ import logging
 import trio
 
 from comanda.actors.domain.inputs import OutcomeHeard
+from comanda.actors.domain.messages import OrderStateName
 
 from .bounds import LOOK_EVERY_SECONDS, out_of_bounds
 from .determinism import VirtualClock, dice_for, run_by_seed
@@ -33,6 +34,9 @@ RESTOCK_EVERY = 8
 
 SLOW_SECONDS = 20.0
 """So long a slow phone does not read: longer than the server waits for it to take a write."""
+
+LOOK_FOR_ORDER_SECONDS = 0.25
+"""Between two looks for an order in the state in which a clock is to jump: a call takes up to 3 s."""
 
 SETTLE_SECONDS = 200.0
 """From the last fault until nothing is due: a lock limit, a quarantine, five tries of a void."""
@@ -156,6 +160,7 @@ class _World:
             for name, sentences in (
                 ("everything_stays_bounded", self._beyond_bounds),
                 ("houses_end_in_time", self._succession.late),
+                ("nothing_crashes", self._succession.crashes),
                 ("nobody_reaches_what_is_not_theirs", self._intruders.got_in),
             ):
                 if sentences:
@@ -307,10 +312,16 @@ class _World:
 
     async def _put_clock(self, jump: ClockJump) -> None:
         await trio.sleep(jump.at)
+        if jump.when is not None:
+            await self._until_an_order_is(jump.when)
         self._clock.jump(jump.seconds)
         self._witness.clock_jumped(jump.seconds)
         words = "ahead" if jump.seconds > 0 else "back"
         self._logbook.met(f"clock {words}", f"the clock is put {words} by {abs(jump.seconds):g} s")
+
+    async def _until_an_order_is(self, state: OrderStateName) -> None:
+        while state not in self._witness.order_states().values():  # noqa: ASYNC110  # storage tells nobody
+            await trio.sleep(LOOK_FOR_ORDER_SECONDS)
 
     async def _disturb(self, cut: Cut) -> None:
         await trio.sleep(cut.at)

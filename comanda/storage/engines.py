@@ -31,7 +31,13 @@ def sync_engine(url: str | URL, limits: StoreLimits) -> Engine:
     """The engine of a database. Who opens a connection keeps it, so a file has no pool."""
     url = make_url(url)
     pool = StaticPool if is_in_memory(url) else NullPool
-    return _furnished(create_engine(url, connect_args=_connect_args(url, limits), poolclass=pool))
+    engine = create_engine(
+        url,
+        connect_args=_connect_args(url, limits),
+        poolclass=pool,
+        hide_parameters=True,  # an error's text goes to the log: no names or notes in it
+    )
+    return _furnished(engine)
 
 
 def _connect_args(url: URL, limits: StoreLimits) -> dict[str, Any]:

@@ -21,6 +21,9 @@ from comanda.actors.ports import CommitUnknown, StorageUnavailable
 
 W = TypeVar("W")
 
+SIZES = 14
+"""Sizes of batches are counted by their powers of two: up to 8,191 works, above all that may wait."""
+
 WATCH_SECONDS = 0.25
 """How often waits are looked at: a wait ends at most this much later than it should."""
 
@@ -88,7 +91,14 @@ class Lane(Generic[W]):
         self._broken: str | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._called = asyncio.Event()
-        self.batches = 0
+        self.sizes = [0] * SIZES
+        self.works = 0
+        self.busy_seconds = 0.0
+
+    @property
+    def batches(self) -> int:
+        """Batches taken so far."""
+        return sum(self.sizes)
 
     @property
     def waiting(self) -> int:
@@ -165,8 +175,12 @@ class Lane(Generic[W]):
             batch = self._take()
             last = len(batch)
             if batch:
-                self.batches += 1
-                self._settle(batch, await self._serve([job.work for job in batch]))
+                self.sizes[last.bit_length()] += 1
+                self.works += last
+                began = monotonic()
+                outcomes = await self._serve([job.work for job in batch])
+                self.busy_seconds += monotonic() - began
+                self._settle(batch, outcomes)
             elif self._closing:
                 return
 

@@ -45,7 +45,7 @@ def open_database(url: str, limits: StoreLimits | None = None) -> URL:
         with engine.connect() as connection:
             make_ready(connection)
     except (sql.SQLAlchemyError, sqlite3.Error, OSError) as error:
-        raise DatabaseUnusable(_sentence(error, str(path or url))) from error
+        raise DatabaseUnusable(sentence(error, str(path or url))) from error
     finally:
         engine.dispose()
     return parsed
@@ -133,7 +133,8 @@ def _look_at(path: Path) -> None:
         raise DatabaseUnusable(f"The folder {path.parent} is not there; make it first.")
 
 
-def _sentence(error: Exception, name: str) -> str:
+def sentence(error: Exception, name: str) -> str:
+    """What an error of the database `name` means, for a person."""
     original = error.orig if isinstance(error, sql.DBAPIError) else error
     code = getattr(original, "sqlite_errorcode", 0) & 0xFF
     said = {

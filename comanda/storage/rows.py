@@ -261,13 +261,11 @@ def session_of(
 
 
 def _memories(rows: Iterable[Row[*tuple[Any, ...]]]) -> dict[str, RequestMemory]:
-    known: dict[str, dict[str, Remembered]] = {}
-    counts: dict[str, int] = {}
+    known: dict[str, list[Remembered]] = {}
     for row in rows:
-        known.setdefault(row.member_id, {})[row.request_id] = Remembered(
-            row.member_id, row.request_id, row.number, bytes(row.fingerprint), row.seq
+        known.setdefault(row.member_id, []).append(
+            Remembered(row.member_id, row.request_id, row.number, bytes(row.fingerprint), row.seq)
         )
-        counts[row.member_id] = row.number + 1
     return {
-        member_id: RequestMemory(by_id, counts[member_id]) for member_id, by_id in known.items()
+        member_id: RequestMemory.of(kept, kept[-1].number + 1) for member_id, kept in known.items()
     }

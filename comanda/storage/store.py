@@ -11,6 +11,7 @@ from outcome import Error, Maybe
 from sqlalchemy import URL, Engine
 
 from comanda.actors.ports import CommitUnknown, StorageUnavailable
+from comanda.actors.tally import StorageFigures
 
 from .engines import is_in_memory, sync_engine
 from .groups import Call, Commit, Work, is_outage, read, settle
@@ -81,6 +82,12 @@ class SqlStore(PortMethods):
     def waiting(self) -> int:
         """Works that wait for the database thread."""
         return self._writes.waiting + self._reads.waiting
+
+    def figures(self) -> StorageFigures:
+        """What the lane that writes has done so far, and what waits in both."""
+        writes = self._writes
+        sizes = tuple(writes.sizes)
+        return StorageFigures(sizes, writes.works, writes.busy_seconds, self.waiting)
 
     @property
     def groups(self) -> int:

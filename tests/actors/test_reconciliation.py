@@ -61,12 +61,18 @@ async def on_record(house: House) -> StaffOrder:
     return order
 
 
-def logged(kind: IncidentKind) -> str:
-    return f"incident, order {ORDER}: {SENTENCES[kind]}"
+def logged(kind: IncidentKind) -> dict[str, str]:
+    return {"event": "incident", "order": ORDER, "kind": kind, "means": SENTENCES[kind]}
 
 
-def errors_in(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [one.message for one in caplog.records if one.levelname == "ERROR"]
+def errors_in(caplog: pytest.LogCaptureFixture) -> list[dict[str, str]]:
+    """What was logged as an error, each of a session; without what every event has."""
+    told = [one.msg for one in caplog.records if one.levelname == "ERROR"]
+    assert all(isinstance(one, dict) and one["session"] for one in told)
+    return [
+        {key: one[key] for key in ("event", "order", "kind", "means")}  # type: ignore[index]
+        for one in told
+    ]
 
 
 def voids(pos: ScriptedPos) -> list[float]:

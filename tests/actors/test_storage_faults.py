@@ -4,8 +4,10 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from comanda.actors.domain.inputs import ByMember
 from comanda.actors.domain.messages import (
     Ack,
+    AddItem,
     Presence,
     ResolveNow,
 )
@@ -13,11 +15,13 @@ from comanda.actors.ports import (
     CommitUnknown,
     StorageUnavailable,
 )
-from comanda.actors.sayings import Answer
+from comanda.actors.sayings import Answer, Sit
+from comanda.actors.seating import take_seat
 from comanda.runtime import ActorStopped
 from comanda.storage.inline import open_inline
 from tests.actors.faults import open_faulty_house, poison
 from tests.actors.table import (
+    MARGHERITA,
     RESTAURANT,
     Phone,
     ScriptedPos,
@@ -99,6 +103,23 @@ async def test_a_second_activation_fences_the_first(autojump_clock: MockClock) -
             await trio.sleep(60)
             assert house.registry.live(ana.key) is None
             assert len(await ana.add()) == 0
+
+
+async def test_nobody_is_seated_by_an_activation_that_finds_itself_fenced(
+    autojump_clock: MockClock,
+) -> None:
+    with open_inline() as inline:
+        await inline.install((RESTAURANT,), "menu")
+        async with open_house(store=inline) as house:
+            ana, ben = await sit_down(house, "Ana", "Ben")
+            await inline.activate(ana.key)  # another server takes the session over
+            late = Phone(house, ben.key, ben.member_id)
+            ana.ref.tell(ByMember(ana.member_id, AddItem(MARGHERITA, 1)))
+            with pytest.raises(
+                ActorStopped
+            ):  # in one batch with it: nothing lets the actor in between
+                await take_seat(ana.ref, Sit(ben.member_id, late), 60)
+            assert late.told == []
 
 
 async def test_who_left_during_a_failed_batch_is_told_and_who_came_is_seated(

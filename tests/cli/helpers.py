@@ -58,11 +58,12 @@ def run(*arguments: str, typed: str = "", **environment: str) -> subprocess.Comp
 
 @dataclass
 class Server:
-    """`comanda serve` as a process. `links` are the lines after the one with the URL."""
+    """`comanda serve` as a process. `links` are the lines after the one with the URL, `staff` the next."""
 
     process: subprocess.Popen[str]
     url: str
     links: list[str] = field(default_factory=list)
+    staff: str = ""
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)
@@ -70,10 +71,18 @@ class Server:
 
 
 @contextmanager
-def a_server(folder: Path, *options: str, tables: int = 3, port: int = 0) -> Iterator[Server]:
-    """A server on a database in `folder`, its first lines read."""
-    command = [*COMANDA, "serve", "--port", str(port), "--demo-tables", str(tables)]
+def a_server(
+    folder: Path,
+    *options: str,
+    tables: int = 3,
+    port: int = 0,
+    staff_token: str | None = STAFF_TOKEN,
+) -> Iterator[Server]:
+    """A server on a database in `folder`, its first lines read. `tables`: the demo's; 0 with a menu."""
+    command = [*COMANDA, "serve", "--port", str(port)]
+    command += ["--demo-tables", str(tables)] if tables else []
     command += ["--database", f"sqlite+aiosqlite:///{folder / 'comanda.db'}"]
+    token = {} if staff_token is None else {"COMANDA_STAFF_TOKEN": staff_token}
     with (
         (folder / "server.log").open("w") as log,
         subprocess.Popen(
@@ -81,7 +90,7 @@ def a_server(folder: Path, *options: str, tables: int = 3, port: int = 0) -> Ite
             stdout=subprocess.PIPE,
             stderr=log,
             encoding="utf-8",
-            env=clean_environment(COMANDA_STAFF_TOKEN=STAFF_TOKEN),
+            env=clean_environment(**token),
         ) as process,
     ):
         try:
@@ -89,8 +98,8 @@ def a_server(folder: Path, *options: str, tables: int = 3, port: int = 0) -> Ite
             first = process.stdout.readline()
             announced = re.fullmatch(r"Comanda takes orders at (http://127\.0\.0\.1:\d+)\n", first)
             assert announced is not None, (first, (folder / "server.log").read_text())
-            links = [process.stdout.readline().rstrip("\n") for _ in range(tables)]
-            yield Server(process, announced[1], links)
+            *links, staff = [process.stdout.readline().rstrip("\n") for _ in range(tables + 1)]
+            yield Server(process, announced[1], links, staff)
         finally:
             process.kill()
 

@@ -12,6 +12,7 @@ import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
 
 from comanda.actors.domain.messages import Join, encode
+from tests.http.test_staff import two_restaurants
 
 from .helpers import PATIENCE_SECONDS, a_server, run
 
@@ -45,6 +46,20 @@ def test_one_line_gives_the_url_when_traffic_is_taken_and_each_table_has_its_lin
             f"  demo-1  {server.url}/t/demo-1",
             f"  demo-2  {server.url}/t/demo-2",
         ]
+        assert server.staff == f"  staff   {server.url}/staff"
+
+
+def test_without_a_staff_token_it_says_that_nobody_can_sign_in(tmp_path: Path) -> None:
+    with a_server(tmp_path, staff_token=None) as server:
+        assert server.staff == (
+            f"  staff   {server.url}/staff  nobody can sign in: no COMANDA_STAFF_TOKEN is set"
+        )
+
+
+def test_a_restaurants_own_staff_token_is_one_to_sign_in_with(tmp_path: Path) -> None:
+    menu = ("--menu", str(two_restaurants(tmp_path)))
+    with a_server(tmp_path, *menu, tables=0, staff_token=None) as server:
+        assert server.staff == f"  staff   {server.url}/staff"
 
 
 async def test_sigterm_ends_it_with_code_0_and_members_hear_1012(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from comanda.actors.ports import Pos
 from comanda.actors.pos_task import PosTimes
 from comanda.actors.reconciliation import ReconciliationLimits
 from comanda.config import Settings, make_settings
-from comanda.http import metrics
+from comanda.http import house_metrics
 from comanda.http.problems import STATUSES
 from comanda.http.routes import ENDPOINTS
 from comanda.pos import answers, dummy, webhook
@@ -144,7 +144,7 @@ def test_the_times_of_reconciliation_are_those_of_the_code() -> None:
 
 
 def test_the_gauges_on_the_page_are_those_of_the_code() -> None:
-    source = inspect.getsource(metrics)
+    source = inspect.getsource(house_metrics)
     named = re.findall(r"`(comanda_\w+)`", PAGE.text)
     assert len(named) == 3
     assert all(f'"{name}"' in source for name in named)

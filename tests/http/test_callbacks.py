@@ -537,7 +537,11 @@ async def test_the_metrics_count_what_waits_for_somebody(tmp_path: Path) -> None
         await call_back(server)
         await phone.order()
         await phone.until("cart_unlocked")
-    wanted = {"orders_needing_staff": 1.0, "incidents_standing": 1.0, "voids_due": 1.0}
+    wanted = {
+        'orders_unsettled{state="needs_staff"}': 1.0,
+        "incidents_standing": 1.0,
+        "voids_due": 1.0,
+    }
     async with serving(tmp_path, never, pos_secret=SECRET) as server:
 
         async def counted() -> bool:

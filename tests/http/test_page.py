@@ -114,7 +114,7 @@ async def test_a_page_is_one_script_and_one_sheet_so_that_no_file_waits_for_anot
     script = static_tree().assets[f"page/{name}.js"].body.decode()
     assert not re.search(r"^(?:import|export)\b", script, re.MULTILINE)
     modules = {one: file.body.decode() for one, file in static_tree().assets.items()}
-    assert {"api.js", "view.js", "vendor/preact.module.js"} <= set(modules_of(entry, modules))
+    assert {"call.js", "view.js", "vendor/preact.module.js"} <= set(modules_of(entry, modules))
     assert "ApiError extends Error" in script
 
 

@@ -1,5 +1,8 @@
 """Ranges of seeds: they add up in any order, go on where they stopped, and fail with one line."""
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -14,6 +17,9 @@ from comanda.simulation.planning import plan_evening
 from comanda.simulation.shelf import Shelf
 from comanda.simulation.shrinking import shrink
 from tests.every_death.broken import a_new_key_for_each_attempt
+
+PATIENCE_SECONDS = 45
+"""Far above what a start or an end takes; only a fault makes it pass."""
 
 
 def _outcome(seed: int, *broken: str) -> Outcome:
@@ -35,6 +41,32 @@ def _tally(*outcomes: Outcome) -> Tally:
     for outcome in outcomes:
         tally.add(outcome)
     return tally
+
+
+def test_sigterm_ends_the_processes_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    record = tmp_path / "record.json"
+    words = ("simulate", "--seeds", "100000", "--processes", "2", "--record", str(record))
+    with subprocess.Popen(
+        [sys.executable, "-m", "comanda", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+            began = time.monotonic()
+            # Two players, and one that watches over what they share.
+            while len(children.read_text().split()) < 3:
+                assert time.monotonic() - began < PATIENCE_SECONDS
+                time.sleep(0.05)
+            process.terminate()
+            # To the end of what they print, so that all of them have ended.
+            said, complaints = process.communicate(timeout=PATIENCE_SECONDS)
+        finally:
+            process.kill()
+    assert (process.returncode, complaints) == (0, "")
+    assert said.startswith("stopped\n")
+    assert record.exists()
 
 
 def test_two_ranges_add_up_to_the_whole_in_any_order() -> None:

@@ -47,6 +47,19 @@ def test_what_crashes_is_told_as_a_violation(shelf: Shelf, monkeypatch: pytest.M
     assert "ZeroDivisionError: on purpose" in sentence
 
 
+def test_a_session_that_crashes_of_itself_is_told_as_a_violation(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise ZeroDivisionError("on purpose")
+
+    monkeypatch.setattr("comanda.actors.domain.settling.lock_ended", fails)
+    monkeypatch.setattr("comanda.actors.domain.decide.lock_ended", fails)
+    plan = replace(plan_evening(1, "calm"), pos_rate=1.0, pos_faults=("hangs for good",))
+    outcome = play(shelf, plan)
+    assert "ZeroDivisionError: on purpose" in outcome.violations["nothing_crashes"][0]
+
+
 def test_a_house_that_starts_in_an_outage_is_started_again(shelf: Shelf) -> None:
     plan = replace(plan_evening(1, "calm"), outages=(Outage(0.0, 5.0),))
     outcome = play(shelf, plan, keep_trace=True)

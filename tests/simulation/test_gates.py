@@ -3,8 +3,10 @@
 import re
 from itertools import product
 
+import pytest
+
 from comanda.simulation.campaign import Tally
-from comanda.simulation.coverage import MARKS
+from comanda.simulation.coverage import MARKS, marks_of
 from comanda.simulation.gates import not_covered
 from comanda.simulation.matrix import STATES, cell, cells_of, reachable_cells, unreachable
 from comanda.simulation.pos_faults import FAULTS, KINDS, kind_of
@@ -73,6 +75,38 @@ def test_the_owner_is_the_house_that_opened_last() -> None:
     assert cell("unknown", "does as it should", alive=False, has=False) not in met
 
 
+def test_who_has_a_commit_taken_owns_the_tables_and_who_is_refused_does_not() -> None:
+    trace = [
+        "    0.000 house 1 opens",
+        "    2.000 house 1 freezes",
+        "    3.000 house 2 opens",
+        "    4.000 house 1 goes on",
+        "    5.000 storage refuses: StaleEpoch",
+        "    5.000 house 1 after commit of seq 4 (ORD-7-1 rejected)",
+        "    6.000 house 2 dies",
+        "    7.000 house 1 after commit of seq 5 (ORD-7-1 confirmed)",
+    ]
+    assert cells_of(trace) == {
+        cell("confirmed", "does as it should", alive=True, has=False): 1,
+    }
+
+
 def test_each_marks_pattern_is_a_pattern() -> None:
     for name, pattern in MARKS.items():
         assert re.compile(pattern).groups >= 0, name
+
+
+@pytest.mark.parametrize(
+    ("orders", "met"),
+    [
+        ("ORD-7-1 ORD-7-2", False),
+        ("ORD-9-1", False),
+        ("ORD-9-1 ORD-7-1", True),
+        ("ORD-7-1 ORD-8-1", True),
+        ("ORD-9-1 ORD-8-1", True),
+        ("ORD-8-1 ORD-9-1", True),
+    ],
+)
+def test_two_restaurants_have_orders_whichever_two(orders: str, met: bool) -> None:
+    trace = "\n".join(f"    1.000 POS ledger: effect {order}" for order in orders.split())
+    assert ("two restaurants had orders" in marks_of(trace)) == met

@@ -18,8 +18,8 @@ OF_FEW_ORDERS = (
 )
 """Partial indexes of the journal, which hold what has no outcome yet."""
 
-ONE_RESTAURANTS = "sqlite_autoindex_order_journal_2 (restaurant_id=?)"
-"""The index of order numbers, read without one: all that a restaurant was ever ordered."""
+ONE_RESTAURANTS = "sqlite_autoindex_order_journal_2 (restaurant_id=?"
+"""The index of order numbers, from whichever on: all that a restaurant was ever ordered."""
 
 
 def plan_of(ask: Callable[[Connection], object]) -> list[str]:
@@ -59,6 +59,8 @@ def reads_the_whole_journal(step: str) -> bool:
         sessions.unsettled_sessions,
         lambda c: occupancy.open_tables(c, 7),
         lambda c: history.orders_page(c, 7, ("needs_staff",), None, 10),
+        lambda c: history.orders_page(c, 7, ("needs_staff", "unknown"), None, 10),
+        lambda c: history.orders_page(c, 7, ("needs_staff", "unknown"), "bjk", 10),
         lambda c: history.orders_page(c, 7, (), None, 10, with_incidents=True),
     ],
     ids=[
@@ -69,6 +71,8 @@ def reads_the_whole_journal(step: str) -> bool:
         "orders in flight",
         "tables",
         "a page of what waits",
+        "a page of what has no outcome",
+        "its next page",
         "a page of incidents",
     ],
 )

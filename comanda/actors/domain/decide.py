@@ -85,7 +85,7 @@ def _by_member(session: Session, said: ByMember, context: Context) -> Decision |
     fingerprint = b""
     if request_id is not None:
         fingerprint = blake2b(encode(command), digest_size=16).digest()
-        known = session.requests.get(said.member_id, NO_REQUESTS).by_id.get(request_id)
+        known = session.requests.get(said.member_id, NO_REQUESTS).find(request_id)
         if known is not None:
             if known.fingerprint != fingerprint:
                 return refuse(

@@ -9,6 +9,7 @@ from .inputs import Context, Decision, Refusal, refuse
 from .menu import Menu
 from .messages import (
     MAX_LINES,
+    MAX_NOTE_CHARACTERS,
     MAX_NOTES_BYTES,
     AddItem,
     CartUpdated,
@@ -63,7 +64,7 @@ def _add_item(
         name=item.name,
         price_minor=item.price_minor,
         qty=command.qty,
-        note=plain(command.note),
+        note=plain(command.note, MAX_NOTE_CHARACTERS),
         state="pending",
         available=True,
         added_by=member_id,
@@ -84,7 +85,7 @@ def _update_item(
     if command.qty is not UNSET:
         line = replace(line, qty=command.qty)
     if command.note is not UNSET:
-        line = replace(line, note=plain(command.note))
+        line = replace(line, note=plain(command.note, MAX_NOTE_CHARACTERS))
         if not _notes_fit(session, line):
             return refuse("cart_full", "The cart's notes are too long together")
     return _edited(session, member_id, context, (line,))

@@ -8,7 +8,14 @@ from msgspec.structs import replace
 from .cart import CartLine
 from .changes import Changes, LineMove
 from .inputs import Context, Decision, Refusal, refuse
-from .messages import CartLocked, PlaceOrder, SeenItem, encode
+from .messages import (
+    MAX_INSTRUCTIONS_CHARACTERS,
+    MAX_NOTE_CHARACTERS,
+    CartLocked,
+    PlaceOrder,
+    SeenItem,
+    encode,
+)
 from .money import MoneyOutOfRange, to_major, to_minor
 from .order import Order, OrderLine, PosBody, PosLine, order_id_for
 from .session import MAX_IN_DOUBT, Session
@@ -70,11 +77,17 @@ def place_order(
 
 
 def _saw_the_cart(session: Session, seen: tuple[SeenItem, ...]) -> bool:
-    saw = {item.public_id: (item.menu_item_id, item.qty, plain(item.note)) for item in seen}
+    saw = {item.public_id: (item.menu_item_id, item.qty, _note(item.note)) for item in seen}
     has = {
-        line.public_id: (line.menu_item_id, line.qty, line.note) for line in session.lines.values()
+        line.public_id: (line.menu_item_id, line.qty, _note(line.note))
+        for line in session.lines.values()
     }
     return len(seen) == len(saw) and saw == has
+
+
+def _note(text: str) -> str:
+    """A note as it is kept now; one of an older session may have been kept by an older rule."""
+    return plain(text, MAX_NOTE_CHARACTERS)
 
 
 def _saw_the_total(session: Session, total: float) -> bool:
@@ -105,7 +118,7 @@ def _prepare(
         total_minor=session.total_minor,
         currency=session.currency,
         minor_digits=session.minor_digits,
-        special_instructions=plain(command.special_instructions),
+        special_instructions=plain(command.special_instructions, MAX_INSTRUCTIONS_CHARACTERS),
         payload=b"",
     )
     return replace(order, payload=encode(_pos_body(order)))

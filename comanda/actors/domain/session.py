@@ -1,5 +1,6 @@
 """The state of a dining session: frozen, copied where it changes, the same in memory and in storage."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -21,6 +22,9 @@ from .order import Order
 MAX_REQUESTS_KEPT = 256
 """Remembered `request_id`s a member (PROTOCOL, "Commands")."""
 
+_GENERATION = 32
+_GENERATIONS = 1 + MAX_REQUESTS_KEPT // _GENERATION  # Those that are full hold all that is kept.
+
 MAX_LINES_EVER = 4096
 """Lines a session may ever have had: ids are not used again, so they must be kept."""
 
@@ -31,22 +35,64 @@ MAX_MEMBERS = 64
 """Members a session may have; a long table has thirty."""
 
 
-class RequestMemory(Struct, frozen=True):
-    """One member's last accepted commands by `request_id`, oldest first."""
+class RequestMemory(Struct, frozen=True, eq=False):
+    """One member's last accepted commands by `request_id`.
 
-    by_id: dict[str, Remembered]
+    In generations, the youngest first and alone growing, so that one more copies a few entries instead
+    of them all. `count` is how many there ever were; those before the last `MAX_REQUESTS_KEPT` are
+    forgotten, though a generation may still have them.
+    """
+
+    generations: tuple[dict[str, Remembered], ...]
     count: int
 
+    @classmethod
+    def of(cls, kept: Iterable[Remembered], count: int) -> "RequestMemory":
+        """The memory of what was kept, oldest first."""
+        return cls(({one.request_id: one for one in kept},), count)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the same is remembered, in whatever generations."""
+        if not isinstance(other, RequestMemory):
+            return NotImplemented
+        return self.count == other.count and self.by_id == other.by_id
+
+    def __hash__(self) -> int:
+        return hash(self.count)
+
+    @property
+    def by_id(self) -> dict[str, Remembered]:
+        """All that is remembered, oldest first."""
+        return {
+            one.request_id: one
+            for generation in reversed(self.generations)
+            for one in generation.values()
+            if self._is_kept(one)
+        }
+
+    def find(self, request_id: str) -> Remembered | None:
+        """What was accepted under this id, unless it is forgotten."""
+        for generation in self.generations:
+            found = generation.get(request_id)
+            if found is not None:
+                return found if self._is_kept(found) else None
+        return None
+
     def with_one(self, remembered: Remembered) -> "RequestMemory":
-        """The same memory with one more, the oldest forgotten where the bound is reached."""
-        by_id = dict(self.by_id)
-        by_id[remembered.request_id] = remembered
-        if len(by_id) > MAX_REQUESTS_KEPT:
-            del by_id[next(iter(by_id))]
-        return RequestMemory(by_id, self.count + 1)
+        """The same memory with one more."""
+        youngest, *older = self.generations
+        if len(youngest) < _GENERATION:
+            youngest = {**youngest, remembered.request_id: remembered}
+        else:
+            older = [youngest, *older[: _GENERATIONS - 2]]
+            youngest = {remembered.request_id: remembered}
+        return RequestMemory((youngest, *older), self.count + 1)
+
+    def _is_kept(self, one: Remembered) -> bool:
+        return one.number >= self.count - MAX_REQUESTS_KEPT
 
 
-NO_REQUESTS = RequestMemory({}, 0)
+NO_REQUESTS = RequestMemory(({},), 0)
 
 
 class Session(Struct, frozen=True):

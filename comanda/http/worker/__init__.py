@@ -24,6 +24,7 @@ from __future__ import annotations
 from comanda.http.frames import text_frame
 from comanda.http.socket import MemberSocket, WorkerLimits
 
+from .connection import Connection
 from .fit import check_fit, fast_way_misses, tune_garbage_collection
 from .serving import StartupError, bind, serve
 from .streams import CONNECTION_EXTENSION, SOCKET_EXTENSION
@@ -31,6 +32,7 @@ from .streams import CONNECTION_EXTENSION, SOCKET_EXTENSION
 __all__ = [
     "CONNECTION_EXTENSION",
     "SOCKET_EXTENSION",
+    "Connection",
     "MemberSocket",
     "StartupError",
     "WorkerLimits",

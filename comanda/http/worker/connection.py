@@ -6,6 +6,7 @@ import contextlib
 import math
 import socket as stdlib_socket
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import trio
@@ -41,6 +42,8 @@ class Connection(TCPServer):
         self.shared_reader = None if self.encrypted else worker.reader
         self.member: MemberSocket | None = None
         self.member_inbox: Inbox | None = None
+        self.handed_over = False
+        self.handling: trio.CancelScope | None = None  # Around whoever handles the websocket.
         self._phase = Phase.IDLE
         self._deadline = trio.current_time() + worker.limits.keep_alive_seconds
         self._reading = trio.CancelScope()
@@ -58,9 +61,9 @@ class Connection(TCPServer):
                         await self._converse()
                 finally:
                     self._hang_up()
-                    if self.member_inbox is not None:
+                    if self.handling is not None:
                         patience = self.worker.limits.close_timeout_seconds
-                        self.member_inbox.scope.deadline = trio.current_time() + patience
+                        self.handling.deadline = trio.current_time() + patience
         except BaseException as error:
             self.contain("connection failed", error)
 
@@ -241,6 +244,21 @@ class Connection(TCPServer):
         self._over = True
         if self.shared_reader is not None:
             self.shared_reader.give_back(self.socket._sock)
+
+    # What an application may ask for
+
+    def hand_over(self, handler: Callable[[], Awaitable[None]]) -> None:
+        """Have `handler` handle the websocket from now on; the application may return.
+
+        To be called by the application, once, when it has accepted and set `on_text`. So nothing of the
+        framework stays for the hours of a websocket: a third of its memory, and two of its tasks. What
+        `handler` raises closes 1011, as what an application raises; its return closes nothing. It is
+        cancelled when the websocket ends.
+        """
+        self.handed_over = True
+        self.member_inbox = None
+        self.handling = trio.CancelScope()
+        self.start_soon(partial(self.tasks.handle, handler, self.handling))
 
     # What a `MemberSocket` needs
 

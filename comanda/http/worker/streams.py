@@ -34,8 +34,8 @@ SOCKET_EXTENSION = "comanda.socket"
 """Under this name a websocket's ASGI scope holds its `MemberSocket`, in `extensions`."""
 
 CONNECTION_EXTENSION = "comanda.connection"
-"""Under this name a request's ASGI scope holds its `Connection`, which an application that plays a
-broken server may `abort` or `finish`."""
+"""Under this name an ASGI scope holds its `Connection`: a websocket may be handed over by it, and an
+application that plays a broken server may `abort` or `finish` it."""
 
 _MESSAGES_A_TURN = 64  # A peer's flood of small frames lets the other tasks run after so many.
 
@@ -114,8 +114,8 @@ class AppTasks(TaskGroup):
         if scope["type"] == "websocket":
             scope["extensions"][SOCKET_EXTENSION] = self._connection.member
             self._connection.member_inbox = inbox
-        else:
-            scope["extensions"][CONNECTION_EXTENSION] = self._connection
+            self._connection.handling = inbox.scope
+        scope["extensions"][CONNECTION_EXTENSION] = self._connection
         self.nursery.start_soon(self._run, app, scope, inbox, send)
         return inbox.put
 
@@ -134,6 +134,15 @@ class AppTasks(TaskGroup):
         except Exception as error:
             connection.contain("response failed", error, path=scope["path"])
             connection.finish()
+
+    async def handle(self, handler: Callable[[], Awaitable[None]], scope: trio.CancelScope) -> None:
+        """Run what came in place of a websocket's application."""
+        try:
+            with scope:
+                await handler()
+        except BaseException as error:
+            self._connection.contain("websocket handler failed", error)
+            self._connection.close_websocket(1011, "internal error")
 
 
 class HttpStream(HTTPStream):
@@ -189,6 +198,8 @@ class WebSocketStream(WSStream):
 
     def disconnect(self) -> None:
         """Tell the handler that it is over."""
+        if self._connection.handed_over and self._connection.handling is not None:
+            self._connection.handling.cancel()
         inbox = self._connection.member_inbox
         if inbox is not None:
             code = self._member.close_code or 1006
@@ -287,7 +298,7 @@ class WebSocketStream(WSStream):
                 self._member.close(1011, "internal error")
 
     async def app_send(self, message: Any) -> None:
-        if self.closed:
+        if self.closed or self._connection.handed_over:
             await trio.lowlevel.checkpoint()
             return
         if self.state is not ASGIWebsocketState.CONNECTED:

@@ -185,7 +185,8 @@ def test_the_notes_of_a_cart_take_at_most_sixteen_kibibytes() -> None:
     table = ATable()
     for _ in range(14):
         table.adds(note="🎉" * 280)  # 1,120 bytes each
-    last = table.adds(note="n" * (MAX_NOTES_BYTES - 14 * 1120 - 280 - 1))
+    left = MAX_NOTES_BYTES - 14 * 1120 - 280 - 1
+    last = table.adds(note="é" * (left - 280) + "n" * (560 - left))
     full = table.adds(note="n" * 280)
     assert table.refuses(AddItem(MARGHERITA, 1, "éé")) == "cart_full"
     assert table.refuses(AddItem(MARGHERITA, 1, "é")) == "cart_full"

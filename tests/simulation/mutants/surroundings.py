@@ -51,7 +51,7 @@ def a_clock_put_back_keeps_carts_locked(patch: Patch) -> None:
 
 
 def a_drain_has_no_end(patch: Patch) -> None:
-    """A house that is asked to end waits for its orders as long as they take."""
+    """A house that is asked to end waits a minute for its orders, whatever grace it was given."""
     real = House.stop
 
     async def stop(self: House, *, deadline_seconds: float, grace_seconds: float = 0.0) -> None:

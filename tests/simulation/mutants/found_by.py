@@ -1,0 +1,41 @@
+"""Which seed finds which mutant first: measured by `python -m tests.simulation.mutants`, from seed 0 on."""
+
+from comanda.simulation.evening import ProfileName
+
+FOUND_BY: dict[str, tuple[ProfileName, int]] = {
+    "a_new_key_for_each_attempt": ("all", 0),
+    "a_timeout_is_a_failure": ("all", 0),
+    "acknowledged_before_the_commit": ("all", 0),
+    "no_fence": ("all", 0),
+    "no_memory_of_requests": ("all", 0),
+    "other_bytes_for_each_attempt": ("all", 0),
+    "a_reset_means_not_sent": ("all", 5),
+    "a_reused_key_is_a_refusal": ("all", 5),
+    "nobody_watches_locks": ("all", 3),
+    "nobody_takes_orders_back": ("all", 2),
+    "late_answers_are_dropped": ("all", 3),
+    "told_before_the_commit": ("all", 0),
+    "an_unknown_commit_is_a_success": ("all", 1),
+    "an_unknown_commit_is_a_failure": ("all", 15),
+    "a_stale_house_goes_on": ("all", 7),
+    "an_outage_is_no_failure": ("all", 1),
+    "an_event_misses_one_member": ("all", 0),
+    "requests_are_forgotten_at_activation": ("all", 0),
+    "a_lock_that_ends_gives_the_lines_back": ("all", 3),
+    "an_interrupted_call_is_a_failure": ("all", 0),
+    "a_total_that_is_no_sum": ("all", 0),
+    "a_phone_keeps_what_was_removed": ("all", 0),
+    "sent_again_under_a_new_id": ("all", 1),
+    "locks_are_seldom_watched": ("all", 3),
+    "a_commit_is_not_synced": ("all", 2),
+    "the_fence_ignores_the_epoch": ("all", 20),
+    "a_clock_put_back_keeps_carts_locked": ("all", 23),
+    "a_drain_has_no_end": ("all", 27),
+    "a_slow_reader_is_kept": ("all", 5),
+    "a_crash_closes_every_table": ("all", 11),
+    "one_call_to_any_pos_at_a_time": ("all", 0),
+    "any_staff_may_do_anything": ("all", 2),
+    "every_currency_has_two_digits": ("all", 0),
+    "a_refusal_is_a_success": ("all", 0),
+}
+"""The profile that is made for it, and the first seed of that profile that finds it."""

@@ -1,0 +1,82 @@
+"""What the invariants make of evidence that simulated evenings have brought, each with its seed."""
+
+import pytest
+
+from comanda.simulation.invariants import (
+    contradictions_are_on_record,
+    locks_end_and_staff_are_told,
+    nothing_is_cooked_twice,
+)
+from comanda.simulation.ledger import Entry, What
+from comanda.simulation.witness import ClockJumped, Evidence, OrderSeen, Position, Sample
+
+ORDER = "ORD-9-2"
+
+
+def _sample(at: float, state: str) -> Sample:
+    return Sample(at, Position(1, round(at)), {}, {ORDER: OrderSeen(state, 10.0, 70.0)})
+
+
+def _rejected_at(at: float, *entries: tuple[float, What]) -> Evidence:
+    row = {"order_id": ORDER, "state": "rejected", "decided_by": None}
+    return Evidence(
+        samples=[_sample(10.0, "sent"), _sample(at, "rejected")],
+        ledger=[Entry(then, what, ORDER, b"{}") for then, what in entries],
+        rows={"incidents": [], "voids": [], "order_journal": [row]},
+    )
+
+
+def test_an_order_that_the_pos_gave_up_before_it_was_rejected_is_no_contradiction() -> None:
+    """Profile all, seed 11: accepted, every answer lost, withdrawn by a callback 70 s later."""
+    evidence = _rejected_at(80.0, (10.0, "effect"), (80.0, "withdrawn"))
+    assert list(contradictions_are_on_record(evidence)) == []
+
+
+def test_a_line_may_be_cooked_again_once_the_pos_has_given_it_up() -> None:
+    body = b'{"lines": [{"note": "n-1"}]}'
+    again = Entry(85.0, "effect", "ORD-9-3", body)
+    evidence = _rejected_at(80.0, (10.0, "effect"), (79.0, "withdrawn"))
+    evidence.ledger = [one._replace(body=body) for one in evidence.ledger] + [again]
+    assert list(nothing_is_cooked_twice(evidence)) == []
+    evidence.ledger = [one for one in evidence.ledger if one.what == "effect"]
+    assert list(nothing_is_cooked_twice(evidence)) == ["'n-1' had its effect at the POS 2 times"]
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [(10.0, "effect")],
+        [(10.0, "refused"), (90.0, "effect")],
+        [(10.0, "effect"), (90.0, "withdrawn")],
+        [(85.0, "effect"), (90.0, "withdrawn")],
+    ],
+)
+def test_an_order_that_was_rejected_while_the_pos_had_it_or_before_is_one(
+    entries: list[tuple[float, What]],
+) -> None:
+    first, second = contradictions_are_on_record(_rejected_at(80.0, *entries))
+    assert "no incident says so" in first
+    assert "nobody takes it back" in second
+
+
+def _unknown_until(at: float, *jumps: ClockJumped) -> Evidence:
+    return Evidence(
+        samples=[_sample(10.0, "unknown"), _sample(at, "unknown"), _sample(at, "needs_staff")],
+        clock_jumps=list(jumps),
+        rows={"order_journal": []},
+    )
+
+
+@pytest.mark.parametrize("seconds", [-3600.0, 3600.0])
+def test_a_clock_that_is_put_right_again_at_once_ends_no_lock(seconds: float) -> None:
+    """Profile all, seeds 156 and 72: no sweep has looked at the clock while it was wrong."""
+    jumps = (ClockJumped(30.0, seconds), ClockJumped(30.1, -seconds))
+    assert list(locks_end_and_staff_are_told(_unknown_until(72.0, *jumps))) == []
+    assert list(locks_end_and_staff_are_told(_unknown_until(80.0, *jumps))) != []
+
+
+@pytest.mark.parametrize("seconds", [-3600.0, 3600.0])
+def test_a_clock_that_stays_wrong_ends_it(seconds: float) -> None:
+    jumps = (ClockJumped(30.0, seconds), ClockJumped(50.0, -seconds))
+    assert list(locks_end_and_staff_are_told(_unknown_until(34.0, *jumps))) == []
+    assert list(locks_end_and_staff_are_told(_unknown_until(72.0, *jumps))) != []

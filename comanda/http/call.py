@@ -86,7 +86,7 @@ class Call:
     def with_etag(self, answer: Any) -> Response:
         """The answer as JSON; a 304 where the asker has just this one already.
 
-        For what is asked for again and again. Nobody on the way is to keep it, as with all that says nothing else.
+        For what is asked for again and again. As with all that says nothing else, nobody is to keep it.
         """
         body = encode(answer)
         etag = hashlib.sha256(body).hexdigest()[:32]

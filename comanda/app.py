@@ -14,6 +14,7 @@ from comanda.actors.ports import Pos, Store
 from comanda.actors.pos_task import PosTimes
 from comanda.actors.sweeps import SweepLimits
 from comanda.config import Settings, SettingsUnusable
+from comanda.exposure import check_exposure
 from comanda.failpoints import Failpoints, parse_failpoints
 from comanda.http.auth import MemberTokens, StaffTokens, load_or_make_key
 from comanda.http.callbacks import CallbackSignatures
@@ -82,6 +83,8 @@ async def serve(
     async with AsyncExitStack() as stack:
         for sock in sockets:
             stack.callback(sock.close)
+        bound_to = [sock.getsockname()[0] for sock in sockets]
+        check_exposure(bound_to, staff_token, menu.restaurants)
         stack.enter_context(owned(settings.database_path))
         make_engine = sync_engine if failpoints is None else failpoints.make_engine
         database = await stack.enter_async_context(

@@ -86,11 +86,11 @@ class Call:
     def with_etag(self, answer: Any) -> Response:
         """The answer as JSON; a 304 where the asker has just this one already.
 
-        For what is asked for again and again. Nobody on the way is to keep it.
+        For what is asked for again and again. As with all that says nothing else, nobody is to keep it.
         """
         body = encode(answer)
         etag = hashlib.sha256(body).hexdigest()[:32]
-        headers = {"ETag": f'"{etag}"', "Cache-Control": "no-store"}
+        headers = {"ETag": f'"{etag}"'}
         if self.if_none_match(etag):
             return bare_response(304, headers)
         return Response(body, 200, headers, content_type="application/json")

@@ -74,5 +74,4 @@ def problem_response(
         response.headers["WWW-Authenticate"] = "Bearer"
     if allow is not None:
         response.headers["Allow"] = allow
-    response.headers["Cache-Control"] = "no-store"
     return response

@@ -72,6 +72,7 @@ def make_quart_app(front: Front) -> QuartTrio:
     app.add_websocket("/ws/sessions/<session_pid>", view_func=member_socket)
     app.register_error_handler(Exception, _answer_error)
     app.after_request(_harden)
+    app.after_websocket(_harden)
     return app
 
 
@@ -113,9 +114,7 @@ async def _respond(front: Front, endpoint: Endpoint, path: dict[str, Any]) -> Re
         return answer
     if answer is None:
         return bare_response(endpoint.status)
-    response = Response(encode(answer), endpoint.status, content_type="application/json")
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return Response(encode(answer), endpoint.status, content_type="application/json")
 
 
 async def _answer_error(error: Exception) -> Response:
@@ -143,7 +142,18 @@ def _asked() -> dict[str, Any]:
     return {"method": request.method, "route": route, "session": session}
 
 
-async def _harden(response: Response) -> Response:
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "no-referrer")
+_EVERY_ANSWER = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+"""What each answer has that says nothing else itself. The pages have a policy of their own; what may be
+kept, the menu, the pages and their files, says so."""
+
+
+async def _harden(response: Any) -> Any:
+    if response is not None:  # a websocket that was let in is answered by its handshake
+        for name, value in _EVERY_ANSWER.items():
+            response.headers.setdefault(name, value)
     return response

@@ -14,7 +14,7 @@ import trio
 
 from comanda.client import CartStore, open_table
 from tests.cli.helpers import STAFF_TOKEN, TWO_HOUSES, Server, a_server
-from tests.http.server import HOUSE_TOKEN, MARGHERITA, serving
+from tests.http.server import MARGHERITA, serving
 from tests.signing import SECRET, signed
 
 from .chromium import Browser
@@ -405,11 +405,12 @@ async def test_a_server_that_listens_everywhere_offers_its_addresses_and_the_cod
 ) -> None:
     networks = ("192.0.2.7", "198.51.100.7", "fd00::7")
     monkeypatch.setattr("comanda.http.call.local_addresses", lambda: networks)
-    async with serving(tmp_path, host="0.0.0.0") as here:
+    token = "a-token-that-is-long-enough"
+    async with serving(tmp_path, host="0.0.0.0", staff_token=token) as here:
         house = f"http://127.0.0.1:{here.port}"
         tablet = await new_phone(browser)
         await tablet.open(f"{house}{OPEN_PAGE}")
-        await tablet.fill("textbox", "Staff token", HOUSE_TOKEN)
+        await tablet.fill("textbox", "Staff token", token)
         await tablet.tap("button", "Sign in")
         await tablet.tap("link", "QR codes")
         await tablet.sees(f"http://192.0.2.7:{here.port}/t/demo-1")

@@ -148,7 +148,7 @@ class Evidence:
     left: set[str] = field(default_factory=set)
     """Phones that are not there at the end."""
     starts: list[float] = field(default_factory=list)
-    """From when on a house could work, or work again after a fault of storage."""
+    """From when on a house could work, or work again after a fault of storage or a fence."""
     clock_jumps: list[ClockJumped] = field(default_factory=list)
     crashes: list[float] = field(default_factory=list)
     """When its actor crashed."""
@@ -177,6 +177,8 @@ class Witness:
         """
         self.sessions: dict[str, Evidence] = {}
         """What there is to be judged, by the session's pid."""
+        self.refusals: list[float] = []
+        """When storage refused something that it was given."""
         self._keys: dict[str, SessionKey] = {}
         self._jumps: list[ClockJumped] = []
         self._disturbances: list[tuple[float, float]] = []
@@ -251,7 +253,8 @@ class Witness:
         self._disturbances.append((begin, end))
 
     def refused(self, why: str) -> None:
-        """Storage has refused what it was given."""
+        """Storage has refused what it was given: whose it was, is to be activated anew."""
+        self.refusals.append(trio.current_time())
         self._note(f"storage refuses: {why}")
 
     def _sample(self, pid: str) -> None:

@@ -73,3 +73,12 @@ def test_an_evening_comes_to_its_orders_though_all_its_guests_leave_at_once(shel
     outcome = play(shelf, replace(plan, guests=leaving), keep_trace=True)
     assert outcome.violations == {}
     assert outcome.orders >= ORDERS_WANTED
+
+
+def test_an_order_whose_lock_ended_in_a_house_that_was_fenced_off_has_another_sweep(
+    shelf: Shelf,
+) -> None:
+    outcome = play(shelf, plan_evening(575), keep_trace=True)
+    assert outcome.violations == {}
+    fenced = [at for at, line in enumerate(outcome.trace) if "refuses: StaleEpoch" in line]
+    assert any(" needs_staff)" in outcome.trace[at + 1] for at in fenced)

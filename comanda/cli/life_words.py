@@ -10,7 +10,7 @@ from rich.text import Text
 
 from comanda.actors.domain.incident import SENTENCES
 from comanda.actors.domain.money import to_major
-from comanda.storage.life import OrderLife, SessionLife
+from comanda.storage.life import AttemptLife, OrderLife, SessionLife
 
 from .phone import clean
 
@@ -56,7 +56,7 @@ def facts_of(life: SessionLife) -> Iterator[str]:
         who = clean(names.get(line.added_by, line.added_by))
         yield f"In the cart: {line.qty} × {clean(line.name)}{note}, {amount}, {line.state}, by {who}"
     if life.lines_removed:
-        yield f"Taken out of the cart: {life.lines_removed} lines; storage keeps no more of them"
+        yield f"Taken out of the cart: {life.lines_removed} lines; storage keeps not by whom, nor when"
 
 
 def table_of(life: SessionLife) -> Table:
@@ -88,7 +88,7 @@ def _order(life: OrderLife, names: dict[str, str], session: SessionLife) -> Iter
         yield Happened(call.started_at, "", order.order_id, f"{number} to the POS begun")
         if call.ended_at is not None:
             took = (call.ended_at - call.started_at).total_seconds()
-            said = f"{number}: {call.outcome}, {call.said}, after {took:.1f} s"
+            said = f"{number}: {_answer(call)}, after {took:.1f} s"
             yield Happened(call.ended_at, "POS", order.order_id, said)
     for incident in life.incidents:
         said = f"incident: {SENTENCES[incident.kind]}: {incident.detail}"
@@ -110,6 +110,12 @@ def _order(life: OrderLife, names: dict[str, str], session: SessionLife) -> Iter
             f"{order.state}; its lock ends" if order.state != "needs_staff" else "left to the staff"
         )
         yield Happened(order.lock_ends_at, "", order.order_id, held)
+
+
+def _answer(call: AttemptLife) -> str:
+    """What a call brought: its outcome, and the POS's words where they say more."""
+    outcome, said = call.outcome or "", call.said or ""
+    return said if said.startswith(outcome) else f"{outcome}, {said}"
 
 
 def _settler(life: OrderLife) -> str:

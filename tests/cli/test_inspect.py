@@ -86,7 +86,7 @@ def test_an_orders_session_is_told_from_its_opening_to_the_outcome(
     assert ("-", order_id, "call 1 to the POS begun") in told
     (answer,) = [what for who, _, what in told if who == "POS" and what.startswith("call 1")]
     number = order_id.rpartition("-")[2]
-    assert re.fullmatch(rf"call 1: accepted, accepted as POS-{number}, after \d\.\d s", answer)
+    assert re.fullmatch(rf"call 1: accepted as POS-{number}, after \d\.\d s", answer)
     assert told[-1] == ("-", order_id, f"confirmed, the POS's POS-{number}")
 
 

@@ -1,0 +1,70 @@
+"""Many at once who want nothing good: the others are served, and what they took comes back."""
+
+import os
+from contextlib import AsyncExitStack
+
+import pytest
+import trio
+
+from .server import Server, until
+from .test_worker import Served, connected, echoing, expect_echo, serving, upgrade
+
+MANY = 200
+"""Far below what a process may open, far above what one table's phones do."""
+
+
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+@pytest.mark.parametrize(("length", "status"), [(1, b"200"), (20, b"431")])
+async def test_a_thousand_headers_are_bounded_by_their_bytes_alone(
+    length: int, status: bytes, server: Server
+) -> None:
+    headers = "".join(f"x{number}: {'y' * length}\r\n" for number in range(1000))
+    request = f"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n"
+    assert (await server.raw(request.encode())).startswith(b"HTTP/1.1 " + status)
+    await server.call("GET", "/healthz")
+
+
+async def test_many_heads_that_do_not_end_keep_nobody_out() -> None:
+    async with serving(echoing()) as served, AsyncExitStack() as waiting:
+        for _ in range(MANY):
+            await waiting.enter_async_context(connected(served, upgrade()[:-2]))
+        await expect_echo(served)
+        assert served.errors == []
+
+
+async def test_many_heads_that_never_end_each_get_408() -> None:
+    answers: list[str] = []
+
+    async def begin_a_head(served: Served) -> None:
+        async with connected(served, upgrade()[:-2]) as client:
+            answers.append(await client.read_head())
+            assert await client.ended()
+
+    async with serving(echoing(), request_head_timeout_seconds=0.2) as served:
+        async with trio.open_nursery() as nursery:
+            for _ in range(MANY):
+                nursery.start_soon(begin_a_head, served)
+        await expect_echo(served)
+        assert served.errors == []
+    assert len(answers) == MANY
+    assert all(" 408 " in answer for answer in answers)
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HT", upgrade()], ids=["nothing", "half", "upgrade"])
+async def test_who_connects_and_drops_leaves_no_descriptor_behind(sent: bytes) -> None:
+    async with serving(echoing()) as served:
+        await expect_echo(served)
+        before = descriptors()
+
+        async def all_are_back() -> bool:
+            return descriptors() <= before
+
+        for _ in range(MANY):
+            async with connected(served, sent):
+                pass
+        await until(all_are_back)
+        await expect_echo(served)
+        assert served.errors == []

@@ -24,8 +24,11 @@ ENDS_REJECTED = {
     "refuses, then says accepted",
     "refuses, then says accepted, and is slow to void",
     "refuses, then says accepted, and never voids",
+    "accepts and loses every answer, then says refused after the lock has ended",
 }
 ENDS_WITH_STAFF = {
+    "fails before the effect for good",
+    "fails before the effect, then loses every answer",
     "hangs for good",
     "accepts and all answers are lost",
     "pending for good",

@@ -18,6 +18,7 @@ from comanda.actors.sweeps import SweepLimits
 from comanda.storage.inline import InlineStore, open_inline
 from tests.actors.table import (
     RESTAURANT,
+    Phone,
     ScriptedPos,
     accept,
     hang,
@@ -25,6 +26,18 @@ from tests.actors.table import (
     open_house,
     sit_down,
 )
+
+
+async def two_tables_with_an_order_each(store: InlineStore) -> tuple[Phone, Phone]:
+    """Ana's and Ben's tables, whose house has ended while the POS was silent about both orders."""
+    async with open_house(ScriptedPos(hang, hang), store=store) as house:
+        (ana,) = await sit_down(house, "Ana")
+        (ben,) = await sit_down(house, "Ben", code="demo-2")
+        for phone in (ana, ben):
+            await phone.add()
+            await phone.order()
+            await phone.sees("order_processing")
+    return ana, ben
 
 
 async def test_the_lock_of_a_passivated_or_dead_session_ends_too(autojump_clock: MockClock) -> None:
@@ -107,13 +120,7 @@ async def test_orders_that_were_taken_up_leave_the_next_look_to_the_others(
 ) -> None:
     with open_inline() as inline:
         await inline.install((RESTAURANT,), "menu")
-        async with open_house(ScriptedPos(hang, hang), store=inline) as house:
-            (ana,) = await sit_down(house, "Ana")
-            (ben,) = await sit_down(house, "Ben", code="demo-2")
-            for phone in (ana, ben):
-                await phone.add()
-                await phone.order()
-                await phone.sees("order_processing")
+        ana, ben = await two_tables_with_an_order_each(inline)
         limits = HouseLimits(sweeps=SweepLimits(most=1))
         async with open_house(ScriptedPos(*[hang] * 20), store=inline, limits=limits) as house:
             await trio.sleep(2 * limits.sweeps.unsettled_seconds)
@@ -157,13 +164,7 @@ async def test_a_table_that_cannot_come_up_delays_no_other_tables_lock_end(
 
     with open_inline() as inline:
         await inline.install((RESTAURANT,), "menu")
-        async with open_house(ScriptedPos(hang, hang), store=inline) as house:
-            (ana,) = await sit_down(house, "Ana")
-            (ben,) = await sit_down(house, "Ben", code="demo-2")
-            for phone in (ana, ben):
-                await phone.add()
-                await phone.order()
-                await phone.sees("order_processing")
+        ana, ben = await two_tables_with_an_order_each(inline)
         store = Stuck(inline._connection)
         store.stuck = ana.key
         async with open_house(ScriptedPos(*[hang] * 20), store=store) as house:

@@ -258,6 +258,8 @@ class Connection(TCPServer):
         self.handed_over = True
         self.member_inbox = None
         self.handling = trio.CancelScope()
+        if self.member is None or self.member.closed:
+            self.handling.cancel()  # It has ended meanwhile, and nobody will tell this handler so.
         self.start_soon(partial(self.tasks.handle, handler, self.handling))
 
     # What a `MemberSocket` needs

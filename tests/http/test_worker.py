@@ -24,6 +24,7 @@ from trio.testing import MockClock, memory_stream_pair
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
 
 from comanda.http.worker import (
+    CONNECTION_EXTENSION,
     SOCKET_EXTENSION,
     MemberSocket,
     StartupError,
@@ -1010,6 +1011,37 @@ async def test_a_client_that_never_answers_our_close_is_cut_off() -> None:
         assert (await client.read_close())[0] == 1008
         with pytest.raises(trio.BrokenResourceError):  # A reset: the kernel keeps nothing.
             await client.stream.receive_some()
+
+
+@pytest.mark.parametrize("closed_before", [True, False], ids=["closed before", "closed after"])
+async def test_whom_a_websocket_was_handed_over_to_ends_with_it(closed_before: bool) -> None:
+    handled, left = trio.Event(), trio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "websocket":
+            return
+        await receive()
+        await send({"type": "websocket.accept"})
+        socket = scope["extensions"][SOCKET_EXTENSION]
+
+        async def handler() -> None:
+            handled.set()
+            try:
+                await trio.sleep_forever()
+            finally:
+                left.set()
+
+        if closed_before:
+            socket.close(1008)
+        scope["extensions"][CONNECTION_EXTENSION].hand_over(handler)
+        if not closed_before:
+            await handled.wait()
+            socket.close(1008)
+
+    limits = {"close_timeout_seconds": 60, "graceful_seconds": 60}
+    async with serving(app, **limits) as served, member(served) as client:
+        await left.wait()
+        assert (await client.read_close())[0] == 1008
 
 
 async def test_a_close_ends_the_handler_before_the_peer_has_answered() -> None:

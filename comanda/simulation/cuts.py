@@ -68,9 +68,9 @@ class CutStore(InlineStore):
         (outcome,) = settle(self._connection, [work])
         if isinstance(outcome, Value):
             self._written()
-            self._witness.wrote(unit, before, loads=self._compares())
+            self._witness.wrote(unit, before, loads=self._compares(), by=self._life)
         else:
-            self._witness.refused(type(outcome.error).__name__)
+            self._witness.refused(unit, outcome.error, by=self._life)
         await self._life.step(f"after {name}")
         if trouble == "written":
             raise CommitUnknown("simulated: written, and nobody knows")

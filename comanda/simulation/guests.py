@@ -387,6 +387,10 @@ class Guest:
             with suppress(TableClosed):
                 await device.until(partial(_is_at, device, seq))
 
+    def is_at_rest(self, seq: int) -> bool:
+        """Whether the phone is connected and as far as this now, or its table is closed."""
+        return all(device.ended is not None or _is_at(device, seq) for device in self._devices)
+
 
 def _is_at(engine: Engine, seq: int) -> bool:
     return engine.link is not None and engine.store.seq == seq

@@ -83,21 +83,25 @@ def _said(evidence: Evidence) -> list[Edit]:
 
 
 def _added_lines_stand_once(evidence: Evidence) -> Iterator[str]:
-    """Each line that was added stands once, as it was last changed. Notes are unique in a run."""
+    """Each line that was added stands once, as it was last changed. Notes are unique in a run.
+
+    An add that was never answered may have stood before changes that were.
+    """
     lines = evidence.rows["cart_items"]
     notes = Counter(line["note"] for line in lines)
     may_be: dict[str, set[int]] = {}
     acknowledged = {id(done.command) for done in evidence.done}
-    for command in _said(evidence):
-        is_sure = id(command) in acknowledged
+    said = _said(evidence)
+    for command in said:
+        if isinstance(command, AddItem):
+            note = command.note
+            if notes[note] > 1 or (id(command) in acknowledged and not notes[note]):
+                yield f"the line {note!r} was added once and stands {notes[note]} times"
+            may_be |= {line["public_id"]: {command.qty} for line in lines if line["note"] == note}
+    for command in said:
         match command:
-            case AddItem(qty=qty, note=note):
-                if notes[note] > 1 or (is_sure and not notes[note]):
-                    yield f"the line {note!r} was added once and stands {notes[note]} times"
-                for line in lines:
-                    if line["note"] == note:
-                        may_be[line["public_id"]] = {qty}
             case UpdateItem(public_id=public_id, qty=int(qty)) if public_id in may_be:
+                is_sure = id(command) in acknowledged
                 may_be[public_id] = {qty} if is_sure else may_be[public_id] | {qty}
     maybe_changed = {
         command.public_id: command.qty
@@ -218,7 +222,7 @@ def locks_end_and_staff_are_told(evidence: Evidence) -> Iterator[str]:
     for before, after in pairwise(evidence.samples):
         began = max((at for at in evidence.starts if at <= after.at), default=0.0)
         for order_id, order in before.orders.items():
-            ends = max(_lock_ends(evidence, order), began) + WATCH_SECONDS
+            ends = _lock_ends(evidence, order, began) + WATCH_SECONDS
             if order.state in IN_FLIGHT and after.at > ends:
                 yield f"{order_id} was {order.state} until {after.at:.1f} s, beyond {ends:.1f} s"
     for row in evidence.rows["order_journal"]:
@@ -226,8 +230,8 @@ def locks_end_and_staff_are_told(evidence: Evidence) -> Iterator[str]:
             yield f"{row['order_id']} is {row['state']} at the end"
 
 
-def _lock_ends(evidence: Evidence, order: OrderSeen) -> float:
-    """When this order's lock ends at the latest, in the evening's own time.
+def _lock_ends(evidence: Evidence, order: OrderSeen, began: float) -> float:
+    """When a house that began then ends this order's lock at the latest, in the evening's own time.
 
     The deadline is the wall clock's. A clock that is put back to before the order was placed, for long
     enough to be noticed, ends the lock; one that is put back by less delays its end by so much.
@@ -237,21 +241,21 @@ def _lock_ends(evidence: Evidence, order: OrderSeen) -> float:
     ends = [*begins[1:], math.inf]
     ahead = [sum(jump.seconds for jump in jumps[:number]) for number in range(len(jumps) + 1)]
     spans = list(zip(begins, ends, ahead, strict=True))
-    latest = 0.0
+    latest = began
     for number, (begin, end, at) in enumerate(spans):
         if begin <= order.placed_at - at <= end:
             since_placed = [(order.placed_at - at, end, at), *spans[number + 1 :]]
-            latest = max(latest, _first_end(since_placed, order))
+            latest = max(latest, _first_end(since_placed, order, began))
     return latest
 
 
-def _first_end(spans: list[tuple[float, float, float]], order: OrderSeen) -> float:
+def _first_end(spans: list[tuple[float, float, float]], order: OrderSeen, began: float) -> float:
     placed_before = order.placed_at - CLOCK_SLACK_SECONDS - WATCH_SECONDS
     for begin, end, ahead in spans:
         noticed_if_before = end - WATCH_SECONDS
         due = begin if begin + ahead < placed_before else order.lock_ends_at - ahead
-        if max(begin, due) <= noticed_if_before:
-            return max(begin, due)
+        if max(begin, due, began) <= noticed_if_before:
+            return max(begin, due, began)
     raise AssertionError("the last span has no end")
 
 

@@ -7,18 +7,18 @@ from .witness import Evidence
 CLOSE_FAILED = 1011
 
 RESTORED_SECONDS = 75.0
-"""So long a session's own crash may be felt: restarts with their backoff, then a quarantine of 60 s."""
+"""So long a session's own failure may be felt: restarts with their backoff, then a quarantine of 60 s."""
 
 ORDER_SECONDS = 8.0
 """An order that nothing disturbs is settled within it: the POS decides within 3 s."""
 
 
 def crashes_touch_no_other_session(evidence: Evidence) -> Iterator[str]:
-    """A connection closed 1011 has a cause: its own session's crash, or trouble of the whole house."""
+    """A connection closed 1011 has a cause: its own session's failure, or trouble of the whole house."""
     for closed in evidence.closed:
         if closed.code != CLOSE_FAILED:
             continue
-        own = any(at <= closed.at <= at + RESTORED_SECONDS for at in evidence.crashes)
+        own = any(at <= closed.at <= at + RESTORED_SECONDS for at in evidence.failures)
         if not own and not _is_disturbed(evidence, closed.at, closed.at):
             yield (
                 f"connection {closed.connection} was closed {closed.code} at {closed.at:.1f} s, "
@@ -41,7 +41,7 @@ def orders_that_nothing_disturbs_are_settled_soon(evidence: Evidence) -> Iterato
                 order_id in evidence.plain_orders
                 and took > ORDER_SECONDS
                 and not _is_disturbed(evidence, began, sample.at)
-                and not any(began - RESTORED_SECONDS <= at <= sample.at for at in evidence.crashes)
+                and not any(began - RESTORED_SECONDS <= at <= sample.at for at in evidence.failures)
             ):
                 yield f"{order_id} took {took:.1f} s to be settled, and nothing was wrong"
 

@@ -24,7 +24,7 @@ from comanda.actors.domain.messages import (
     UpdateItem,
 )
 from comanda.actors.domain.session import Session
-from comanda.actors.ports import SessionKey, Unit
+from comanda.actors.ports import SessionKey, StaleEpoch, Unit
 from comanda.client.cart_store import CartStore
 from comanda.storage.sessions import activate
 
@@ -150,8 +150,10 @@ class Evidence:
     starts: list[float] = field(default_factory=list)
     """From when on a house could work, or work again after a fault of storage or a fence."""
     clock_jumps: list[ClockJumped] = field(default_factory=list)
-    crashes: list[float] = field(default_factory=list)
-    """When its actor crashed."""
+    owner: object = None
+    """The house that has claimed the session last; None until one is seen to."""
+    failures: list[float] = field(default_factory=list)
+    """When its actor crashed, or found that another house had claimed its session."""
     closed: list[Closed] = field(default_factory=list)
     """Connections that the server has closed."""
     disturbances: list[tuple[float, float]] = field(default_factory=list)
@@ -213,11 +215,16 @@ class Witness:
             return None
         return self.position_of(unit.after.pid)
 
-    def wrote(self, unit: Unit | None, was: Position | None, *, loads: bool) -> None:
-        """Something was written: look. `loads`: compare the whole session with memory, too."""
+    def wrote(
+        self, unit: Unit | None, was: Position | None, *, loads: bool, by: object = None
+    ) -> None:
+        """Something was written by this house: look. `loads`: compare the whole session with memory, too."""
         if unit is None:
-            for pid in self._keys:
+            for pid, evidence in self.sessions.items():
+                before = evidence.samples[-1:]
                 self._sample(pid)
+                if before and before[0].position.epoch != evidence.samples[-1].position.epoch:
+                    evidence.owner = by
             return
         pid = unit.after.pid
         if pid not in self._keys:
@@ -241,7 +248,7 @@ class Witness:
     def crashed(self, pid: str) -> None:
         """A session's actor has crashed."""
         if pid in self.sessions:
-            self.sessions[pid].crashes.append(trio.current_time())
+            self.sessions[pid].failures.append(trio.current_time())
 
     def closed(self, pid: str, connection: int, code: int) -> None:
         """The server closes a connection."""
@@ -252,10 +259,15 @@ class Witness:
         """Something is wrong in that time that concerns every session."""
         self._disturbances.append((begin, end))
 
-    def refused(self, why: str) -> None:
-        """Storage has refused what it was given: whose it was, is to be activated anew."""
+    def refused(self, unit: Unit | None, error: BaseException, *, by: object = None) -> None:
+        """Storage has refused what this house gave it: whose it was, is to be activated anew."""
         self.refusals.append(trio.current_time())
-        self._note(f"storage refuses: {why}")
+        self._note(f"storage refuses: {type(error).__name__}")
+        evidence = None if unit is None else self.sessions.get(unit.after.pid)
+        if evidence is None or not isinstance(error, StaleEpoch):
+            return
+        if evidence.owner is not None and evidence.owner is not by:
+            evidence.failures.append(trio.current_time())
 
     def _sample(self, pid: str) -> None:
         lines = self._rows(

@@ -44,6 +44,9 @@ SETTLE_SECONDS = 200.0
 CONVERGE_SECONDS = 30.0
 """I15: from then on everybody sees the same within this time."""
 
+REST_ROUNDS = 20
+"""So often something may still begin by itself: a failed order is sent anew three times, at each table."""
+
 
 def play(shelf: Shelf, plan: Plan, *, keep_trace: bool = False) -> Outcome:
     """Play this evening to its end and judge it. The product's own logs are silent meanwhile."""
@@ -247,16 +250,19 @@ class _World:
         await self._settle()
         await trio.sleep_until(max(trio.current_time(), self._logbook.waits_end_at))
         there = [guest for guest in self._guests if guest.table is not None and not guest.has_left]
-        with trio.move_on_after(CONVERGE_SECONDS) as patience:
+        with trio.move_on_after(CONVERGE_SECONDS):
             for guest in there:
                 await guest.repeat_some(3)
-            await self._until_all_see_the_same(there)
-        while not self._is_quiet():  # a phone has sent its failed order anew, as it does by itself
-            await self._settle()
+        for _ in range(REST_ROUNDS):
             with trio.move_on_after(CONVERGE_SECONDS) as patience:
                 await self._until_all_see_the_same(there)
-        if patience.cancelled_caught:
-            self._stuck(f"not everybody sees the same after {CONVERGE_SECONDS:g} s")
+            if not self._is_quiet():  # a phone has sent its failed order anew, as it does by itself
+                await self._settle()
+            elif patience.cancelled_caught:
+                raise StillDue(f"not everybody sees the same after {CONVERGE_SECONDS:g} s")
+            elif self._all_are_at_rest(there):
+                return
+        raise StillDue(f"something goes on after {REST_ROUNDS} times at rest")
 
     async def _settle(self) -> None:
         with trio.move_on_after(SETTLE_SECONDS) as patience:
@@ -271,6 +277,15 @@ class _World:
             if not guest.has_left and guest.table is not None:
                 at = self._witness.position_of(guest.table.session_pid)
                 await guest.is_at(at.seq)
+
+    def _all_are_at_rest(self, there: list[Guest]) -> bool:
+        """Nothing is on its way any more either: who was looked at first may have been told more since."""
+        return all(
+            guest.has_left
+            or guest.table is None
+            or guest.is_at_rest(self._witness.position_of(guest.table.session_pid).seq)
+            for guest in there
+        )
 
     def _is_quiet(self) -> bool:
         known = self._pos.tells_when_asked()

@@ -82,3 +82,8 @@ def test_an_order_whose_lock_ended_in_a_house_that_was_fenced_off_has_another_sw
     assert outcome.violations == {}
     fenced = [at for at, line in enumerate(outcome.trace) if "refuses: StaleEpoch" in line]
     assert any(" needs_staff)" in outcome.trace[at + 1] for at in fenced)
+
+
+def test_an_evening_ends_when_nothing_is_on_its_way_to_a_phone(shelf: Shelf) -> None:
+    """Seed 1908: who was looked at first was told of the last order while the second was waited for."""
+    assert play(shelf, plan_evening(1908)).violations == {}

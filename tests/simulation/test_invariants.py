@@ -2,13 +2,25 @@
 
 import pytest
 
+from comanda.actors.domain.messages import AddItem, UpdateItem
 from comanda.simulation.invariants import (
+    acknowledged_commands_stand_once,
     contradictions_are_on_record,
     locks_end_and_staff_are_told,
     nothing_is_cooked_twice,
 )
 from comanda.simulation.ledger import Entry, What
-from comanda.simulation.witness import ClockJumped, Evidence, OrderSeen, Position, Sample
+from comanda.simulation.neighbours import crashes_touch_no_other_session
+from comanda.simulation.witness import (
+    ClockJumped,
+    Closed,
+    Done,
+    Edit,
+    Evidence,
+    OrderSeen,
+    Position,
+    Sample,
+)
 
 ORDER = "ORD-9-2"
 
@@ -80,3 +92,39 @@ def test_a_clock_that_stays_wrong_ends_it(seconds: float) -> None:
     jumps = (ClockJumped(30.0, seconds), ClockJumped(50.0, -seconds))
     assert list(locks_end_and_staff_are_told(_unknown_until(34.0, *jumps))) == []
     assert list(locks_end_and_staff_are_told(_unknown_until(72.0, *jumps))) != []
+
+
+@pytest.mark.parametrize("began", [48.0, 50.5])
+def test_a_clock_that_was_put_right_before_the_next_house_came_ends_no_lock(began: float) -> None:
+    """Profile all, seed 1633: nobody was there to look at the clock while it was wrong."""
+    jumps = (ClockJumped(30.0, -3600.0), ClockJumped(50.0, 3600.0))
+    evidence = _unknown_until(72.0, *jumps)
+    evidence.starts = [began]
+    assert list(locks_end_and_staff_are_told(evidence)) == []
+    evidence = _unknown_until(80.0, *jumps)
+    evidence.starts = [began]
+    assert list(locks_end_and_staff_are_told(evidence)) != []
+
+
+def _line(qty: int, said: list[Done], unanswered: list[Edit]) -> Evidence:
+    line = {"public_id": "item_1", "note": "n-1", "qty": qty, "removed": 0, "state": "pending"}
+    rows = {"cart_items": [line], "order_journal": []}
+    return Evidence(done=said, unanswered=unanswered, rows=rows)
+
+
+def test_a_line_whose_add_was_never_answered_stands_as_it_was_changed_later() -> None:
+    """Profile all, seed 1663: the reply to the add was lost, and the line was changed, acknowledged."""
+    changed = Done("member_1", UpdateItem("item_1", qty=5), 9)
+    lost = AddItem(456, 2, "n-1")
+    assert list(acknowledged_commands_stand_once(_line(5, [changed], [lost]))) == []
+    (sentence,) = acknowledged_commands_stand_once(_line(2, [changed], [lost]))
+    assert "stands as 2 × 'n-1', unasked" in sentence
+
+
+def test_a_connection_may_be_closed_1011_where_its_own_session_has_failed_and_nowhere_else() -> (
+    None
+):
+    closed = Closed(114.6, 34, 1011)
+    assert list(crashes_touch_no_other_session(Evidence(closed=[closed], failures=[114.6]))) == []
+    (sentence,) = crashes_touch_no_other_session(Evidence(closed=[closed]))
+    assert "nothing of its own had failed" in sentence

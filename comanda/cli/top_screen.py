@@ -15,6 +15,7 @@ from .phone import clean
 from .top_figures import Figures, Latency
 
 COLUMNS = ("table", "restaurant", "online", "cart", "order", "open for")
+LATENCY_COLUMNS = ("a second", "p50", "p99")
 FRAME_ROWS = 5
 """Rows of the tables' heading, of its frame, and of how many more there are."""
 
@@ -76,9 +77,12 @@ class Picture(Struct, frozen=True):
 def plain(picture: Picture) -> Iterator[str]:
     """The whole picture as lines, for what is no terminal; a table's columns are separated by tabs."""
     yield from picture.lines()
+    yield "\t".join(("took", *LATENCY_COLUMNS))
     for name, one in picture.latencies():
         yield "\t".join((clean(name), *_latency_cells(one)))
     yield from picture.slow_lines()
+    if picture.tables is not None:
+        yield "\t".join(COLUMNS)
     for table in picture.tables or ():
         yield "\t".join(_cells(table, picture.at))
     if picture.remark:
@@ -108,7 +112,7 @@ def _line(text: str, style: str = "") -> Text:
 def _latency_table(latencies: Sequence[tuple[str, Latency]]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     table.add_column("")
-    for name in ("a second", "p50", "p99"):
+    for name in LATENCY_COLUMNS:
         table.add_column(name, justify="right")
     for name, one in latencies:
         table.add_row(*(Text(cell) for cell in (clean(name), *_latency_cells(one))))

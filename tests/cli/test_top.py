@@ -109,6 +109,16 @@ def test_tables_whose_orders_need_somebody_come_first() -> None:
     assert [one.label for one in by_urgency(tables)] == ["doubt", "orders", "old", "new"]
 
 
+def test_in_a_pipe_every_table_has_a_heading_and_its_columns_stand_under_it() -> None:
+    metrics = Metrics()
+    metrics.count_command("add_item", "accepted", 0.9)
+    picture = Picture("http://x", NOW, figures_of(metrics), (a_table("T1", 5),))
+    rows = [line.split("\t") for line in plain(picture) if "\t" in line]
+    assert [row[0] for row in rows] == ["took", "add_item", "table", "T1"]
+    assert len(rows[0]) == len(rows[1])
+    assert len(rows[2]) == len(rows[3])
+
+
 def on_screen(picture: Picture, *, rows: int) -> str:
     out = StringIO()
     console = Console(file=out, force_terminal=True, width=100, height=rows, color_system=None)

@@ -120,7 +120,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         seconds, alone_seconds = arguments.seconds, min(arguments.seconds, 3.0)
-        one_by_one = StoreLimits(group_max=1, group_window_seconds=0.0)
+        one_by_one = StoreLimits(group_max=1, crowd_interval_seconds=0.0)
         where = (Path(folder), arguments.sessions)
         grouped = trio.run(measure, *where, seconds, StoreLimits())
         alone = trio.run(measure, *where, alone_seconds, one_by_one)

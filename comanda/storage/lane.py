@@ -64,22 +64,24 @@ class Lane(Generic[W]):
         queued_max: int,
         batch_weight_max: int,
         wait_seconds: float,
-        window_seconds: float = 0.0,
-        crowd_min: int = 2,
+        crowd_min: int = 0,
+        crowd_interval_seconds: float = 0.0,
     ) -> None:
         """Args:
         serve: does a batch.
         queued_max: works that may wait.
         batch_weight_max: how much of their weight one batch takes.
         wait_seconds: how long a caller waits for its answer.
-        window_seconds: how long a batch waits for more after one of `crowd_min` works.
+        crowd_min: from so many works within `WATCH_SECONDS` on they come as a crowd.
+        crowd_interval_seconds: from one batch's begin to the next one's, in a crowd.
         """
         self._serve = serve
         self._queued_max = queued_max
         self._batch_weight_max = batch_weight_max
         self._wait_seconds = wait_seconds
-        self._window_seconds = window_seconds
         self._crowd_min = crowd_min
+        self._crowd_interval_seconds = crowd_interval_seconds
+        self._crowded = False
         self._token = trio.lowlevel.current_trio_token()
         self._lock = threading.Lock()  # guards what both threads touch, never held while waiting
         self._queue: deque[_Job[W]] = deque()
@@ -167,16 +169,16 @@ class Lane(Generic[W]):
             watching.cancel()
 
     async def _serve_batches(self) -> None:
-        last = 0
+        began = 0.0
         while True:
             await self._called.wait()
-            if self._window_seconds and last >= self._crowd_min and not self._closing:
-                await asyncio.sleep(self._window_seconds)
+            wait = began + self._crowd_interval_seconds - monotonic()
+            if self._crowded and wait > 0 and not self._closing:
+                await asyncio.sleep(wait)
             batch = self._take()
-            last = len(batch)
             if batch:
-                self.sizes[last.bit_length()] += 1
-                self.works += last
+                self.sizes[len(batch).bit_length()] += 1
+                self.works += len(batch)
                 began = monotonic()
                 outcomes = await self._serve([job.work for job in batch])
                 self.busy_seconds += monotonic() - began
@@ -185,10 +187,16 @@ class Lane(Generic[W]):
                 return
 
     async def _watch(self) -> None:
-        """Answer those whose time has run out. One watch for all: a scope a wait costs too much."""
+        """Answer those whose time has run out, and see whether there is a crowd.
+
+        One watch for all: a scope a wait costs too much.
+        """
+        before = self.works
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             self._expire(monotonic())
+            self._crowded = self.works - before >= self._crowd_min
+            before = self.works
 
     def _expire(self, now: float) -> None:
         late: list[_Job[W]] = []

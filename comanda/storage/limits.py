@@ -19,11 +19,13 @@ class StoreLimits:
     """What an activation, or any call that is not a unit, counts for in a group: it takes a few
     statements of its own."""
 
-    group_window_seconds: float = 0.001
-    """How long a group waits for more while commits come crowded; a lone commit never waits."""
+    crowd_min: int = 64
+    """Works within a quarter of a second from which they come as a crowd. A quiet house's never do: an
+    order's three commits follow one another and must not wait."""
 
-    crowd_min: int = 8
-    """The last group's size from which commits count as crowded."""
+    crowd_interval_seconds: float = 0.008
+    """From one group's begin to the next one's in a crowd: at most 125 flushes a second, each for
+    all who came meanwhile. A group costs as much as some 20 of its units."""
 
     wait_seconds: float = 4.0
     """How long a caller waits for its answer. An activation waits twice, and must have heard before

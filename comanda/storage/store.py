@@ -66,8 +66,8 @@ class SqlStore(PortMethods):
             queued_max=limits.queued_max,
             batch_weight_max=limits.group_max,
             wait_seconds=limits.wait_seconds,
-            window_seconds=limits.group_window_seconds,
             crowd_min=limits.crowd_min,
+            crowd_interval_seconds=limits.crowd_interval_seconds,
         )
         self._reads: Lane[Call] = Lane(
             self._database.read,

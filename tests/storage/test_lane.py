@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -46,6 +47,15 @@ class Gate:
         while len(self.batches) < batches:
             await self._news.wait()
 
+    async def has_looked(self) -> None:
+        """Wait until the thread has had its turns to take what waits."""
+        for _ in range(3):
+            turn = trio.Event()
+            tell = partial(self._token.run_sync_soon, turn.set)
+            assert self._loop is not None
+            self._loop.call_soon_threadsafe(tell)
+            await turn.wait()
+
     def let_go(self, batches: int = 1) -> None:
         """Let so many pass."""
         for _ in range(batches):
@@ -58,13 +68,21 @@ class Gate:
 
 @asynccontextmanager
 async def lane_of(
-    gate: Gate, *, queued_max: int = 10, batch_weight_max: int = 100, wait_seconds: float = 30.0
+    gate: Gate,
+    *,
+    queued_max: int = 10,
+    batch_weight_max: int = 100,
+    wait_seconds: float = 30.0,
+    crowd_min: int = 1000,
+    crowd_interval_seconds: float = 0.0,
 ) -> AsyncIterator[tuple[Lane[str], DatabaseThread]]:
     lane: Lane[str] = Lane(
         gate.serve,
         queued_max=queued_max,
         batch_weight_max=batch_weight_max,
         wait_seconds=wait_seconds,
+        crowd_min=crowd_min,
+        crowd_interval_seconds=crowd_interval_seconds,
     )
     thread = DatabaseThread(lane.serve_all, lane.break_off)
     thread.start()
@@ -122,6 +140,31 @@ async def test_a_batch_takes_so_much_weight_and_the_oldest_always() -> None:
         gate.let_go(4)
         await gate.taken(4)
     assert gate.batches == [["first"], ["heavy"], ["x", "y"], ["z"]]
+
+
+async def test_works_that_follow_one_another_in_a_quiet_house_do_not_wait() -> None:
+    gate = Gate()
+    gate.let_go(3)
+    async with lane_of(gate, crowd_min=4, crowd_interval_seconds=3600.0) as (lane, _):
+        with trio.fail_after(60):
+            for work in ("prepared", "sent", "confirmed"):
+                await lane.do(work)
+    assert gate.batches == [["prepared"], ["sent"], ["confirmed"]]
+
+
+async def test_in_a_crowd_a_batch_waits_for_those_who_come_meanwhile() -> None:
+    gate = Gate()
+    gate.let_go(1000)
+    async with lane_of(gate, crowd_min=2, crowd_interval_seconds=0.1) as (lane, _):
+        await lane.do("first")
+        with trio.fail_after(60):
+            while ["a", "b", "c"] not in gate.batches:  # until the watch has seen the crowd
+                async with trio.open_nursery() as nursery:
+                    asked = Asked(lane, nursery)
+                    for work in ("a", "b", "c"):
+                        await asked.ask(work)
+                        await gate.has_looked()
+    assert gate.batches[:2] == [["first"], ["a"]]
 
 
 async def test_a_full_lane_refuses_at_once() -> None:

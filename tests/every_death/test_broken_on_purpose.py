@@ -8,12 +8,11 @@ from comanda.simulation.invariants import (
     Invariant,
     acknowledged_commands_stand_once,
     epochs_never_go_back,
-    nothing_is_cooked_twice,
     nothing_told_is_newer_than_storage,
-    ordered_is_what_the_pos_has,
     the_same_request_has_the_same_reply,
     violations,
 )
+from comanda.simulation.kitchen import nothing_is_cooked_twice, ordered_is_what_the_pos_has
 from comanda.simulation.pos_faults import BY_NAME
 
 from . import broken

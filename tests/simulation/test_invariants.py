@@ -5,10 +5,9 @@ import pytest
 from comanda.actors.domain.messages import AddItem, UpdateItem
 from comanda.simulation.invariants import (
     acknowledged_commands_stand_once,
-    contradictions_are_on_record,
     locks_end_and_staff_are_told,
-    nothing_is_cooked_twice,
 )
+from comanda.simulation.kitchen import contradictions_are_on_record, nothing_is_cooked_twice
 from comanda.simulation.ledger import Entry, What
 from comanda.simulation.neighbours import crashes_touch_no_other_session
 from comanda.simulation.witness import (
@@ -69,6 +68,24 @@ def test_an_order_that_was_rejected_while_the_pos_had_it_or_before_is_one(
     first, second = contradictions_are_on_record(_rejected_at(80.0, *entries))
     assert "no incident says so" in first
     assert "nobody takes it back" in second
+
+
+@pytest.mark.parametrize(
+    ("by", "then", "told"),
+    [
+        ("the staff", "voided", 0),
+        ("the staff", "withdrawn", 1),
+        (None, "voided", 1),
+    ],
+)
+def test_what_the_staff_rejected_unheard_and_the_pos_took_back_is_nobodys_to_put_on_record(
+    by: str | None, then: What, told: int
+) -> None:
+    """Profile all, seed 2165: a paused house's call came through after the staff had rejected the order."""
+    evidence = _rejected_at(26.4, (26.5, "effect"), (30.0, then))
+    evidence.rows["order_journal"][0]["decided_by"] = by
+    evidence.rows["voids"] = [{"order_id": ORDER}]
+    assert len(list(contradictions_are_on_record(evidence))) == told
 
 
 def _unknown_until(at: float, *jumps: ClockJumped) -> Evidence:

@@ -548,31 +548,6 @@ async def test_a_ping_is_answered_with_its_payload() -> None:
         assert await client.read_frame() == (PONG, b"abc")
 
 
-async def test_a_flood_of_pings_is_answered_by_fewer_pongs_and_others_are_served() -> None:
-    flood = client_frame(PING, b"p" * 125) * 5000
-    async with serving(echoing()) as served, member(served) as client:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(client.send, flood + client_frame(TEXT, b"after the flood"))
-            await expect_echo(served)
-        pongs = 0
-        while (frame := await client.read_frame())[0] == PONG:
-            pongs += 1
-        assert frame == (TEXT, b"after the flood")
-        assert 0 < pongs < 2500
-
-
-async def test_pongs_to_a_peer_that_does_not_read_are_bounded() -> None:
-    way_out, _ = memory_stream_pair()
-    async with trio.open_nursery() as nursery:
-        carrier = NoConnection(nursery)
-        found = MemberSocket(way_out, None, WorkerLimits(outgoing_bytes=1000), carrier)
-        for _ in range(1000):  # Before `open` everything waits, as behind a full kernel buffer.
-            found.send_pong(b"p" * 125)
-        assert found.close_code == 1013
-        assert found.waiting_bytes < 1000 + 2 * 130
-        found.lost()
-
-
 # 5. The end of the server and of handlers
 
 
@@ -1142,25 +1117,6 @@ async def test_texts_can_be_taken_synchronously() -> None:
             assert await client.read_text() == "EARLY"
             assert [await client.read_text() for _ in range(200)] == ["X"] * 200
         assert served.errors == []
-
-
-async def test_a_flood_of_small_texts_lets_others_run_between() -> None:
-    turns = 0
-    seen: list[int] = []
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "websocket":
-            found: MemberSocket = scope["extensions"][SOCKET_EXTENSION]
-            found.on_text = lambda text: seen.append(turns)
-            await accept(scope, receive, send)
-            await receive()
-
-    async with serving(app) as served, member(served) as client:
-        await client.send(client_frame(TEXT, b"x") * 5000)  # One read takes 9,000 of them.
-        while len(seen) < 5000:
-            await trio.lowlevel.checkpoint()
-            turns += 1
-    assert len(set(seen)) > 40
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl")

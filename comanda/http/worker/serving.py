@@ -70,6 +70,8 @@ class Worker:
         self.state = LifespanState({})
         self.connections: set[Connection] = set()
         self.reader = SharedReader() if fast_way_misses() is None else None
+        self.floods = trio.StrictFIFOLock()
+        """Who has sent more than a slice queues here: of however many, one goes on at a time."""
         self._log_error = log_error
         self._empty = trio.lowlevel.ParkingLot()
         self.config = Config()

@@ -61,7 +61,9 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: Any, **limits: Any) -> AsyncIterator[Served]:
+async def serving(
+    app: Any, *, patience_seconds: float = PATIENCE_SECONDS, **limits: Any
+) -> AsyncIterator[Served]:
     """The app served in this process; at the end it is stopped and must end by itself."""
     [listener] = bind("127.0.0.1", 0)
     served = Served(listener.getsockname()[1], trio.Event(), trio.Event(), [])
@@ -77,7 +79,7 @@ async def serving(app: Any, **limits: Any) -> AsyncIterator[Served]:
         )
         served.ended.set()
 
-    with trio.fail_after(PATIENCE_SECONDS):
+    with trio.fail_after(patience_seconds):
         async with trio.open_nursery() as nursery:
             await nursery.start(run)
             yield served

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -62,7 +63,11 @@ class Served:
 
 @contextlib.asynccontextmanager
 async def serving(
-    app: Any, *, patience_seconds: float = PATIENCE_SECONDS, **limits: Any
+    app: Any,
+    *,
+    patience_seconds: float = PATIENCE_SECONDS,
+    answer_headers: Any = MappingProxyType({}),
+    **limits: Any,
 ) -> AsyncIterator[Served]:
     """The app served in this process; at the end it is stopped and must end by itself."""
     [listener] = bind("127.0.0.1", 0)
@@ -73,6 +78,7 @@ async def serving(
             app,
             [listener],
             limits=WorkerLimits(**limits),
+            answer_headers=answer_headers,
             shutdown=served.stop,
             log_error=lambda event, **fields: served.errors.append((event, fields)),
             task_status=task_status,
@@ -673,6 +679,15 @@ async def test_lifespan_runs_around_the_serving_and_its_failure_is_one_clear_err
 
     with pytest.raises(StartupError, match="no database"):
         await serve(failing, [], shutdown=trio.Event(), log_error=pytest.fail)
+
+
+async def test_an_application_that_knows_no_lifespan_is_served() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await accept(scope, receive, send)  # Fails at any other scope, as ASGI says it may.
+        await receive()
+
+    async with serving(app) as served, member(served):
+        assert served.errors == []
 
 
 async def test_a_start_without_an_end_is_given_up() -> None:

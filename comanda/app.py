@@ -23,6 +23,7 @@ from comanda.http.limits import FrontLimits
 from comanda.http.metrics import Metrics
 from comanda.http.proxies import TrustedProxies
 from comanda.http.quart_app import make_quart_app
+from comanda.http.security_headers import EVERY_ANSWER
 from comanda.http.wire import frame
 from comanda.http.worker import WorkerLimits, bind, fast_way_misses
 from comanda.http.worker import serve as serve_http
@@ -119,6 +120,7 @@ async def serve(
                     shutdown=stop_http,
                     log_error=log_error,
                     limits=WorkerLimits(graceful_seconds=settings.stop_deadline),
+                    answer_headers=EVERY_ANSWER,
                     task_status=task_status,
                 )
                 nursery.cancel_scope.cancel()

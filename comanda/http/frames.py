@@ -62,6 +62,13 @@ class CloseReceived:
     code: int  # 1005 where the frame has none
 
 
+class Part:
+    """A frame that says nothing yet, or nothing at all: part of a message, or a pong."""
+
+
+_PART = Part()
+
+
 class FrameReader:
     """Whole text messages out of a peer's bytes, counted as bytes before anything is decoded.
 
@@ -87,7 +94,17 @@ class FrameReader:
     def next_event(self) -> str | PingReceived | CloseReceived | None:
         """The next text message, ping or close; None when more bytes are needed.
 
-        Raises `Violation`: 1002, 1003, 1007 or 1009. Nothing may be read after it.
+        Looks at as many frames as were fed. Raises `Violation` as `next_frame` does.
+        """
+        while isinstance(event := self.next_frame(), Part):
+            pass
+        return event
+
+    def next_frame(self) -> str | PingReceived | CloseReceived | Part | None:
+        """What the next frame says; None when more bytes are needed.
+
+        It is one frame's work, however many were fed: one read may hold ten thousand empty ones. Raises
+        `Violation`: 1002, 1003, 1007 or 1009. Nothing may be read after it.
         """
         if self._at < len(self._plain):
             text = self._take_plain()
@@ -96,24 +113,24 @@ class FrameReader:
             self._decoder.receive_bytes(self._plain[self._at :])
             self._plain, self._at = b"", 0
         try:
-            while (frame := self._decoder.process_buffer()) is not None:
-                # wsproto's frame of a server-side decoder always has bytes, its type says more.
-                payload: Any = frame.payload
-                whole = frame.frame_finished and frame.message_finished
-                if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.CONTINUATION:
-                    text = self._take(frame.opcode, payload, whole)
-                    if text is not None:
-                        return text
-                elif frame.opcode is Opcode.PING:
-                    return PingReceived(payload)
-                elif frame.opcode is Opcode.CLOSE:
-                    return _close_received(payload)
-                elif frame.opcode is Opcode.BINARY:
-                    raise Violation(1003, "text frames only")
+            frame = self._decoder.process_buffer()
         except ParseFailed as error:
             raise Violation(int(error.code), str(error)) from None
-        self._judge_announced()
-        return None
+        if frame is None:
+            self._judge_announced()
+            return None
+        # wsproto's frame of a server-side decoder always has bytes, its type says more.
+        payload: Any = frame.payload
+        if frame.opcode is Opcode.TEXT or frame.opcode is Opcode.CONTINUATION:
+            whole = frame.frame_finished and frame.message_finished
+            return self._take(frame.opcode, payload, whole)
+        if frame.opcode is Opcode.PING:
+            return PingReceived(payload)
+        if frame.opcode is Opcode.CLOSE:
+            return _close_received(payload)
+        if frame.opcode is Opcode.BINARY:
+            raise Violation(1003, "text frames only")
+        return _PART
 
     def _decoder_is_empty(self) -> bool:
         decoder = self._decoder
@@ -143,18 +160,20 @@ class FrameReader:
         self._at = end
         return _decoded((masked ^ key & bits).to_bytes(size, "little"))
 
-    def _take(self, opcode: Opcode, payload: bytes, whole: bool) -> str | None:
+    def _take(self, opcode: Opcode, payload: bytes, whole: bool) -> str | Part:
         if (opcode is Opcode.CONTINUATION) is (self._message is None):
             raise Violation(1002, "a fragment without its message, or a message within another")
         if len(payload) + len(self._message or b"") > self._limit:
             raise Violation(1009, f"a message is at most {self._limit} bytes")
+        if self._message is None:
+            if whole:
+                return _decoded(payload)
+            self._message = bytearray()
+        self._message += payload  # In place: a message may come in as many parts as it has bytes.
         if not whole:
-            self._message = (self._message or bytearray()) + payload
-            return None
-        if self._message is not None:
-            payload = bytes(self._message + payload)
-            self._message = None
-        return _decoded(payload)
+            return _PART
+        message, self._message = self._message, None
+        return _decoded(message)
 
     def _judge_announced(self) -> None:
         """Refuse a frame for what its header announces, before its payload has come."""
@@ -168,7 +187,7 @@ class FrameReader:
             raise Violation(1009, f"a message is at most {self._limit} bytes")
 
 
-def _decoded(payload: bytes) -> str:
+def _decoded(payload: bytes | bytearray) -> str:
     try:
         return payload.decode()
     except UnicodeDecodeError:

@@ -19,6 +19,7 @@ from .front import Front
 from .page import get_asset
 from .problems import Refused, bare_response, problem_response
 from .routes import ENDPOINTS
+from .security_headers import EVERY_ANSWER
 from .static_files import static_tree
 from .websocket import serve_member
 from .wire import REFUSED_BY_THE_HOUSE, refusal_code
@@ -142,18 +143,8 @@ def _asked() -> dict[str, Any]:
     return {"method": request.method, "route": route, "session": session}
 
 
-_EVERY_ANSWER = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-}
-"""What each answer has that says nothing else itself. The pages have a policy of their own; what may be
-kept, the menu, the pages and their files, says so."""
-
-
 async def _harden(response: Any) -> Any:
     if response is not None:  # a websocket that was let in is answered by its handshake
-        for name, value in _EVERY_ANSWER.items():
+        for name, value in EVERY_ANSWER.items():
             response.headers.setdefault(name, value)
     return response

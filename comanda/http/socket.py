@@ -26,6 +26,9 @@ CHUNK_BYTES = 65_536
 
 _LOST = 1006
 
+_PONGS_WAITING_BYTES = 4096
+"""Pongs that wait for a peer who sends pings and reads little; from then on one answers for several."""
+
 
 @dataclass(frozen=True)
 class WorkerLimits:
@@ -127,6 +130,7 @@ class MemberSocket:
         self._carrier = carrier
         self._waiting: deque[bytes | memoryview] = deque()
         self._waiting_bytes = 0
+        self._pong: bytes | None = None
         self._flushing = True  # Until `open`, as if the handshake's answer were being flushed.
         self._flushed = trio.Event()
         self._gone = trio.Event()
@@ -145,8 +149,16 @@ class MemberSocket:
             self.close(1013, "too slow a reader")
 
     def send_pong(self, payload: bytes) -> None:
-        """Answer a ping; bounded like every other frame."""
-        self.send_frame(frame_of(Opcode.PONG, payload))
+        """Answer a ping. Of several that wait to be answered the last alone is, as RFC 6455 5.5.3
+        allows, once more than a few wait."""
+        if (
+            self._waiting_bytes > _PONGS_WAITING_BYTES
+            and self._waiting
+            and self._waiting[-1] is self._pong
+        ):
+            self._waiting_bytes -= len(self._waiting.pop())
+        self._pong = frame_of(Opcode.PONG, payload)
+        self.send_frame(self._pong)
 
     def close(self, code: int, reason: str = "") -> None:
         """Close with `code`, behind what waits. The first call counts, later ones do nothing.

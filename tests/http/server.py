@@ -447,9 +447,11 @@ class Server:
             await self.ended.wait()
 
 
-async def until(happened: Callable[[], Awaitable[bool]]) -> None:
+async def until(
+    happened: Callable[[], Awaitable[bool]], *, patience_seconds: float = PATIENCE_SECONDS
+) -> None:
     """For what tells nobody: look until it is so."""
-    with trio.fail_after(PATIENCE_SECONDS):
+    with trio.fail_after(patience_seconds):
         while True:
             if await happened():
                 return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import h11
 from hypercorn.events import Closed, Event, RawData
@@ -79,6 +79,17 @@ class HttpProtocol(H11Protocol):
         ):
             event = replace(event, headers=[*event.headers, (b"connection", b"close")])
         await super().stream_send(event)
+
+    async def _send_h11_event(self, event: Any) -> None:
+        """Send, with `answer_headers` where an answer was made here, beneath the application."""
+        if isinstance(event, h11.Response):
+            named = {name for name, _ in event.headers}
+            ours = self._owner.worker.answer_headers
+            missing = [header for header in ours if header[0] not in named]
+            if missing:
+                headers = [*event.headers, *missing]
+                event = h11.Response(status_code=event.status_code, headers=headers)
+        await super()._send_h11_event(event)
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """Hypercorn would change to HTTP/2 here."""

@@ -6,8 +6,17 @@ import contextlib
 import os
 import socket as stdlib_socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from functools import partial
+from types import MappingProxyType
 from typing import Any, cast
 
 import quart
@@ -46,13 +55,10 @@ class ComplaintsOnly(Logger):
     def __init__(self, log_error: LogError) -> None:
         self._log_error = log_error
 
-    async def access(self, *args: Any) -> None:
+    async def access(self, *args: Any, **kwargs: Any) -> None:
         pass
 
-    async def log(self, level: int, message: str, *args: Any, **kwargs: Any) -> None:
-        pass
-
-    info = debug = warning = log  # type: ignore[assignment]  # The level is part of the name.
+    log = info = debug = warning = access
 
     async def error(self, message: str, *args: Any, **kwargs: Any) -> None:
         self._log_error(message % args if args else message, exc_info=True)
@@ -63,13 +69,24 @@ class ComplaintsOnly(Logger):
 class Worker:
     """What all connections of one `serve` share."""
 
-    def __init__(self, app: Any, limits: WorkerLimits, log_error: LogError) -> None:
+    def __init__(
+        self,
+        app: Any,
+        limits: WorkerLimits,
+        log_error: LogError,
+        answer_headers: Mapping[str, str],
+    ) -> None:
         self.app = ASGIWrapper(app)
         self.limits = limits
+        self.answer_headers = [
+            (name.lower().encode(), value.encode()) for name, value in answer_headers.items()
+        ]
         self.context = WorkerContext(None)
         self.state = LifespanState({})
         self.connections: set[Connection] = set()
         self.reader = SharedReader() if fast_way_misses() is None else None
+        self.floods = trio.StrictFIFOLock()
+        """Who has sent more than a slice queues here: of however many, one goes on at a time."""
         self._log_error = log_error
         self._empty = trio.lowlevel.ParkingLot()
         self.config = Config()
@@ -88,8 +105,7 @@ class Worker:
         if self.context.terminated.is_set():
             return
         if len(self.connections) >= self.limits.max_connections:
-            with trio.move_on_after(self.limits.write_timeout_seconds):
-                await stream.send_all(_TOO_MANY)
+            await self._turn_away(stream)
             return
         connection = Connection(self, stream)
         self.connections.add(connection)
@@ -100,6 +116,21 @@ class Worker:
             if not self.connections:
                 self._empty.unpark_all()
 
+    async def _turn_away(self, stream: Any) -> None:
+        """One connection too many. With TLS it ends without a word: to shake hands first would be
+        the work that the bound is to spare, and connections that nobody counts."""
+        if isinstance(stream, trio.SSLStream):
+            return
+        with trio.move_on_after(self.limits.write_timeout_seconds):
+            # The peer may have gone before it was accepted; what left here would end the process.
+            with contextlib.suppress(trio.BrokenResourceError):
+                await stream.send_all(self._too_many())
+
+    def _too_many(self) -> bytes:
+        own = [(b"connection", b"close"), (b"retry-after", b"1"), (b"content-length", b"0")]
+        lines = [b"%s: %s\r\n" % header for header in [*own, *self.answer_headers]]
+        return b"HTTP/1.1 503 Service Unavailable\r\n%s\r\n" % b"".join(lines)
+
     async def drain(self) -> None:
         """Close websockets 1012, let requests finish; return when all is over, or time is."""
         await self.context.terminated.set()
@@ -108,12 +139,6 @@ class Worker:
         with trio.move_on_after(self.limits.graceful_seconds):
             while self.connections:
                 await self._empty.park()
-
-
-_TOO_MANY = (
-    b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\n"
-    b"retry-after: 1\r\ncontent-length: 0\r\n\r\n"
-)
 
 
 # What the application calls
@@ -158,6 +183,7 @@ async def serve(
     shutdown: Callable[[], Awaitable[object]] | trio.Event,
     log_error: LogError,
     limits: WorkerLimits = _DEFAULT_LIMITS,
+    answer_headers: Mapping[str, str] = MappingProxyType({}),
     ssl_context: ssl.SSLContext | None = None,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -168,7 +194,8 @@ async def serve(
     shutdown. `sockets` are closed in any case, first at the shutdown. An exception of a connection
     or of the application's handlers never leaves here: it goes to `log_error(event,
     exc_info=error, **fields)`. With `ssl_context`, whose ALPN is set to HTTP/1.1, all sockets
-    speak TLS.
+    speak TLS. `answer_headers` are those that every answer is to have: what is answered beneath the
+    application (a 400, 408, 431, 503 and so on) gets them here, the rest where it lacks them.
 
     Raises `StartupError` when the application's startup or shutdown fails or takes more than
     `lifespan_seconds`, RuntimeError from `check_fit`, and whatever `shutdown` raises. Cancelling
@@ -176,7 +203,7 @@ async def serve(
     """
     try:
         check_fit()
-        worker = Worker(app, limits, log_error)
+        worker = Worker(app, limits, log_error, answer_headers)
         with _closing_failed_handlers(app, worker):
             async with _lifespan(worker):
                 listeners = _listeners(sockets, limits, ssl_context)

@@ -18,6 +18,7 @@ from hypercorn.utils import UnexpectedMessageError
 from comanda.http.frames import (
     CloseReceived,
     FrameReader,
+    Part,
     PingReceived,
     Violation,
     binary_frame,
@@ -37,7 +38,9 @@ CONNECTION_EXTENSION = "comanda.connection"
 """Under this name an ASGI scope holds its `Connection`: a websocket may be handed over by it, and an
 application that plays a broken server may `abort` or `finish` it."""
 
-_MESSAGES_A_TURN = 64  # A peer's flood of small frames lets the other tasks run after so many.
+_FRAMES_A_SLICE = 16
+"""Whoever sends more at once waits after so many, which are 0.5 ms of small messages. A phone that comes
+back sends fewer."""
 
 
 class Inbox:
@@ -216,68 +219,59 @@ class WebSocketStream(WSStream):
         await self.resume()
 
     def take(self, data: bytes) -> bool:
-        """Take what a shared reader read, as long as it is plain: texts for `on_text`, and pings.
+        """Take what a shared reader read, as long as it is plain: texts for `on_text`, pings, and what
+        says nothing.
 
         False: something is left, for which the connection's own task is to `resume`.
         """
         self._frames.feed(data)
-        ping: PingReceived | None = None
-        plain = False
-        for _ in range(_MESSAGES_A_TURN):
+        for _ in range(_FRAMES_A_SLICE):
             try:
-                event = self._frames.next_event()
+                event = self._frames.next_frame()
             except Violation as violation:
                 self._held = violation
-                break
+                return False
             if event is None:
-                plain = True
-                break
+                return True
             if isinstance(event, str) and self._member.on_text is not None:
                 if not self._member.closed:
                     self._member.on_text(event)
             elif isinstance(event, PingReceived):
-                ping = event
-            else:
+                self._member.send_pong(event.payload)
+            elif not isinstance(event, Part):
                 self._held = event
-                break
-        if ping is not None:
-            self._member.send_pong(ping.payload)
-        return plain
+                return False
+        return False
 
     async def resume(self) -> None:
         """Take what is left of what was read."""
         try:
-            await self._take_events()
+            await self._take_frames()
         except Violation as violation:
             self._member.close(violation.code, violation.reason)
             await self._connection.discard_after_close()
 
-    def _next_event(self) -> str | PingReceived | CloseReceived | None:
+    def _next_frame(self) -> str | PingReceived | CloseReceived | Part | None:
         held, self._held = self._held, None
         if isinstance(held, Violation):
             raise held
-        return self._frames.next_event() if held is None else held
+        return self._frames.next_frame() if held is None else held
 
-    async def _take_events(self) -> None:
-        # Of several pings in one read the last alone is answered, as RFC 6455 5.5.3 allows.
-        ping: PingReceived | None = None
+    async def _take_frames(self) -> None:
         taken = 0
-        try:
-            while (event := self._next_event()) is not None:
-                if isinstance(event, str):
-                    await self._take_text(event)
-                elif isinstance(event, PingReceived):
-                    ping = event
-                elif isinstance(event, CloseReceived):
-                    self._member.peer_closed(event.code)
-                    await self._connection.hang_up_when_flushed()
-                    return
-                taken += 1
-                if taken % _MESSAGES_A_TURN == 0:
+        while (event := self._next_frame()) is not None:
+            if isinstance(event, str):
+                await self._take_text(event)
+            elif isinstance(event, PingReceived):
+                self._member.send_pong(event.payload)
+            elif isinstance(event, CloseReceived):
+                self._member.peer_closed(event.code)
+                await self._connection.hang_up_when_flushed()
+                return
+            taken += 1
+            if taken % _FRAMES_A_SLICE == 0:
+                async with self._connection.worker.floods:
                     await trio.lowlevel.checkpoint()
-        finally:
-            if ping is not None:
-                self._member.send_pong(ping.payload)
 
     async def _take_text(self, text: str) -> None:
         if self._member.closed:

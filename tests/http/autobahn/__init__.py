@@ -1,0 +1,1 @@
+"""The cases of Autobahn's test suite, played against the worker."""

@@ -872,6 +872,56 @@ async def test_a_request_body_without_an_end_gets_408_and_ends_its_handler() -> 
         assert served.errors == []
 
 
+async def test_an_answer_at_the_very_moment_of_the_408_breaks_nothing() -> None:
+    """It came between the head of the 408 and its end."""
+
+    async def late(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await trio.sleep(0.1)
+            headers = [(b"content-length", b"0")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body"})
+
+    request = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n12345"
+    async with serving(late, request_body_timeout_seconds=0.1) as served:
+        async with contextlib.AsyncExitStack() as stack:
+            clients = [await stack.enter_async_context(connected(served)) for _ in range(60)]
+            for client in clients:
+                await client.stream.send_all(request)
+            heard = [await client.read_to_end() for client in clients]
+        assert any(heard)
+        assert all(one[:12] in (b"HTTP/1.1 408", b"HTTP/1.1 200", b"") for one in heard)
+        assert all(one.count(b"HTTP/1.1") <= 1 for one in heard)
+        assert served.errors == []
+
+
+@pytest.mark.parametrize("target", [b"?", b"?x=1", b"?/"])
+async def test_a_target_without_a_path_gets_400(target: bytes) -> None:
+    async with serving(echoing()) as served:
+        request = b"GET " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n"
+        async with connected(served, request) as client:
+            assert " 400 " in await client.read_head()
+            assert await client.ended()
+        assert served.errors == []
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/0.9\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/9.9\r\nHost: x\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n",
+    ],
+)
+async def test_a_version_or_a_transfer_coding_that_is_not_spoken_is_the_askers_fault(
+    head: bytes,
+) -> None:
+    async with serving(echoing()) as served, connected(served, head) as client:
+        assert " 400 " in await client.read_head()
+        assert await client.ended()
+
+
 @pytest.mark.parametrize("end", [b"", b"\r\n\r\n"])
 async def test_a_head_over_its_limit_gets_431(end: bytes) -> None:
     async with serving(echoing(), header_bytes=2000) as served:
@@ -908,7 +958,7 @@ async def test_an_answer_before_the_whole_body_does_not_block_the_connection() -
 async def test_http_2_is_neither_spoken_nor_changed_to() -> None:
     async with serving(echoing()) as served:
         async with connected(served, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") as client:
-            assert " 505 " in await client.read_head()
+            assert " 400 " in await client.read_head()
         h2c = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
         async with connected(served, h2c) as client:
             assert " 200 " in await client.read_head()

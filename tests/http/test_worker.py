@@ -20,7 +20,7 @@ import trio
 from hypercorn.protocol.h11 import H11Protocol
 from quart import websocket
 from quart_trio import QuartTrio
-from trio.testing import MockClock, memory_stream_pair
+from trio.testing import MockClock, memory_stream_pair, wait_all_tasks_blocked
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
 
 from comanda.http.worker import (
@@ -1268,6 +1268,50 @@ async def test_another_hypercorn_is_named_at_the_start(monkeypatch: pytest.Monke
         RuntimeError, match=r"does not fit Hypercorn .*H11Protocol\._check_protocol"
     ):
         await serve(echoing(), [], shutdown=trio.Event(), log_error=pytest.fail)
+
+
+async def _ends_after(served: Served, request: bytes, how: str) -> None:
+    async with connected(served, request) as client:
+        if how == "read to the end":
+            await client.read_to_end()
+        elif how == "reset after the head":
+            await client.read_head()
+            reset(client)
+
+
+@pytest.mark.parametrize(
+    ("request_", "how"),
+    [
+        (b"", "dropped"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "read to the end"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "reset after the head"),
+        (b"GET / HTTP/9.9\r\nHost: x\r\n\r\n", "read to the end"),
+        (b"no request at all\r\n\r\n", "read to the end"),
+        (upgrade(), "reset after the head"),
+        (upgrade() + client_frame(TEXT, b"\xff"), "read to the end"),
+    ],
+)
+async def test_an_ended_connection_leaves_nothing_to_the_collector(
+    request_: bytes, how: str
+) -> None:
+    """It looks so seldom that what waits for it is a leak: see `tune_garbage_collection`."""
+    async with serving(echoing()) as served:
+        await _ends_after(served, request_, how)
+        await wait_all_tasks_blocked(0.05)
+        gc.collect()
+        gc.disable()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            for _ in range(10):
+                await _ends_after(served, request_, how)
+            await wait_all_tasks_blocked(0.05)
+            gc.collect()
+            left = {type(one).__name__ for one in gc.garbage}
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+            gc.enable()
+    assert not left & {"Connection", "HttpProtocol", "WebSocketStream", "Task", "Context", "frame"}
 
 
 def test_garbage_collection_is_tuned_when_asked() -> None:

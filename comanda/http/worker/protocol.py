@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import h11
 from hypercorn.events import Closed, Event, RawData
@@ -26,6 +26,16 @@ class Refusal(Exception):
         self.headers = headers
 
 
+class _H11Connection(h11.Connection):
+    """h11's own, whose errors hold the frames that they came from, and those them."""
+
+    def next_event(self) -> Any:
+        try:
+            return super().next_event()
+        except h11.RemoteProtocolError as error:
+            raise error.with_traceback(None) from None
+
+
 class HttpProtocol(H11Protocol):
     """HTTP/1.1 of one connection: h11 until a websocket takes over."""
 
@@ -43,6 +53,13 @@ class HttpProtocol(H11Protocol):
             server,
             connection.protocol_send,
         )
+        self.connection = _H11Connection(
+            h11.SERVER, max_incomplete_event_size=connection.config.h11_max_incomplete_size
+        )
+
+    def fall_apart(self) -> None:
+        """The connection has ended: see there."""
+        self._websocket = self.stream = None
 
     async def handle(self, event: Event) -> None:
         if isinstance(event, RawData) and self._websocket is not None:

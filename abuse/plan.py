@@ -57,7 +57,7 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     seconds: float = 60.0
     seed: int = 1
-    rate: float = 2400.0
+    rate: float = 2600.0
     processes: int = 2
     tables: int = 40
     only: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ from .wire import LineLost, NoHttp
 from .words import MOST_LINE_BYTES, Job, Tally, count, decode_job, decode_neighbours, encode
 from .world import ATTACK, World
 
-LANES = (("talk", TALKS, 8), ("call", CALLS, 12), ("slow", SLOW, 40))
+LANES = (("talk", TALKS, 12), ("call", CALLS, 16), ("slow", SLOW, 40))
 """Attacks at one time, by what they are. More quick ones would only wait for the server."""
 
 REPORT_SECONDS = 0.5

@@ -14,8 +14,14 @@ ADDRESSES = 1500
 """Of a process. The server remembers 20,000; a flood that is to meet a limit keeps to one."""
 
 SEATS_MOST = 60
+"""Then the party of one of the tables leaves. A table remembers each member's last 256 commands as long as
+its party sits there: with ever more members, what is bounded would still be filling up at the end."""
+
 NEW_SEAT_SHARE = 0.06
 """A seat is used some seventeen times, by several at once: a member may have four connections."""
+
+REQUEST_SHARE = 0.15
+"""Of what is sent in a second: a request costs the server as much as twenty frames."""
 
 SHOWN_BYTES = 400
 """Of a request that went wrong, so much is told."""
@@ -57,7 +63,8 @@ class World:
         self.job = job
         self.port = job.port
         self.tally = Tally()
-        self.pace = Pace(job.rate)
+        self._frame_pace = Pace(job.rate * (1 - REQUEST_SHARE))
+        self._request_pace = Pace(job.rate * REQUEST_SHARE)
         self.neighbours: tuple[str, ...] = ("session_none",)
         self.seats: list[Seat] = []
         self._told = 0
@@ -71,12 +78,12 @@ class World:
 
     async def frames(self, kind: str, many: int) -> None:
         """Count frames that are about to be sent, when it is their turn."""
-        await self.pace.take(many)
+        await self._frame_pace.take(many)
         count(self.tally.frames, kind, many)
 
     async def requests(self, kind: str, many: int = 1) -> None:
         """Count requests that are about to be sent, when it is their turn."""
-        await self.pace.take(many)
+        await self._request_pace.take(many)
         count(self.tally.requests, kind, many)
 
     def answered(self, answer: Answer | None, asked: bytes) -> None:
@@ -124,9 +131,9 @@ class World:
         if answer.status == 201:
             told = msgspec.json.decode(answer.body)
             seat = Seat(table, told["session_pid"], told["member_token"])
-            if len(self.seats) >= SEATS_MOST:
-                self.seats.pop(chance.randrange(len(self.seats)))
             self.seats.append(seat)
+            if len(self.seats) > SEATS_MOST:
+                await self.close_table(chance, chance.choice(self.seats[:-1]).session)
             return seat
         full = [one for one in self.seats if one.table == table]
         if answer.status == 409 and full:

@@ -6,7 +6,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from importlib import resources
 from pathlib import Path
@@ -96,6 +96,11 @@ class OwnServer:
         self.url = server.url
         self.pid = server.process.pid
 
+    @property
+    def exit_code(self) -> int | None:
+        """What the server has ended with by itself; None while it runs."""
+        return self._server.process.poll()
+
     async def end(self) -> list[str]:
         """End both. What was wrong with that, in sentences."""
         wrongs = []
@@ -105,8 +110,15 @@ class OwnServer:
                 wrongs.append(f"{program.url} has ended with code {code}: {program.last_words()}")
         return wrongs
 
-    def ledger_wrongs(self, orders: Sequence[OrderEnd]) -> list[str]:
-        """What the POS has cooked against what the tables were told. After `end`."""
+    def ledger_wrongs(
+        self, orders: Sequence[OrderEnd], restaurant_id: int | None = None
+    ) -> list[str]:
+        """What the POS has cooked against what the tables were told. After `end`.
+
+        Args:
+            restaurant_id: the one whose tables were told `orders`, where others have ordered too; of those
+                nothing is checked but that no order reached the kitchen twice.
+        """
         if self._pos is None:
             return []
         lines, _ = read_ledger(self._ledger)
@@ -117,6 +129,9 @@ class OwnServer:
             for key, times in cooked.items()
             if times > 1
         ]
+        if restaurant_id is not None:
+            for key in [key for key in cooked if not key.startswith(f"ORD-{restaurant_id}-")]:
+                del cooked[key]
         wrongs += [
             f"the kitchen cooked order {key}, and no table was told of it: ordered twice"
             for key in cooked.keys() - told.keys()
@@ -133,14 +148,30 @@ class OwnServer:
 
 @asynccontextmanager
 async def own_server(
-    folder: Path, tables: int, *, pos_delay_seconds: float | None
+    folder: Path,
+    tables: int,
+    *,
+    pos_delay_seconds: float | None,
+    menu: str | None = None,
+    rate_limits: str = "off",
+    environment: Mapping[str, str] | None = None,
+    command: Sequence[str] | None = None,
 ) -> AsyncGenerator[OwnServer, None]:
     """A real `comanda serve` on loopback, all its files in `folder`; ended by its id, however this is left.
 
     Args:
         pos_delay_seconds: how long the POS takes, which then is `comanda pos` with its ledger. None:
             nobody will order; the POS is the dummy inside the server.
+        menu: the menu file's text, a street of so many tables where it is not given.
+        rate_limits: "on" or "off", as `comanda serve` takes it.
+        environment: variables for both programs, over those that are set here.
+        command: a module and words before `serve`, in place of `comanda`'s own.
+
+    Raises:
+        NotStarted: one of the two does not start.
     """
+    more = environment or {}
+    serving = COMANDA if command is None else [sys.executable, "-m", *command]
     ledger = folder / "pos-ledger.jsonl"
     programs: list[Program] = []
     try:
@@ -148,15 +179,15 @@ async def own_server(
         if pos_delay_seconds is not None:
             words = ["pos", "--port", "0", "--ledger", str(ledger)]
             words += ["--delay", str(pos_delay_seconds), "--accept-rate", str(ACCEPT_RATE)]
-            pos = await _start(words, folder / "pos.log", programs)
-        menu = folder / "menu.toml"
-        menu.write_text(street(tables), encoding="utf-8")
-        words = ["serve", "--port", "0", "--menu", str(menu), "--rate-limits", "off"]
+            pos = await _start(COMANDA, words, folder / "pos.log", programs, more)
+        menu_file = folder / "menu.toml"
+        menu_file.write_text(menu or street(tables), encoding="utf-8")
+        words = ["serve", "--port", "0", "--menu", str(menu_file), "--rate-limits", rate_limits]
         words += ["--database", f"sqlite+aiosqlite:///{folder / 'comanda.db'}"]
         words += ["--log-level", "warning", "--log-format", "json"]
         if pos is not None:
             words += ["--pos", pos.url]
-        server = await _start(words, folder / "server.log", programs, live=tables)
+        server = await _start(serving, words, folder / "server.log", programs, more, live=tables)
         yield OwnServer(server, pos, ledger)
     finally:
         for program in programs:
@@ -165,25 +196,31 @@ async def own_server(
 
 
 async def _start(
-    words: Sequence[str], log: Path, programs: list[Program], live: int = 1
+    program: Sequence[str],
+    words: Sequence[str],
+    log: Path,
+    programs: list[Program],
+    more: Mapping[str, str],
+    live: int = 1,
 ) -> Program:
     environment = {key: value for key, value in os.environ.items() if key[:8] != "COMANDA_"}
     environment["COMANDA_STAFF_TOKEN"] = secrets.token_hex(16)
     environment["COMANDA_DRAIN_GRACE"] = "0"  # nobody must be told to go elsewhere
     environment["COMANDA_MAX_LIVE_SESSIONS"] = str(max(10_000, live))
+    environment.update(more)
     with log.open("wb") as file:
         process = await trio.lowlevel.open_process(
-            [*COMANDA, *words],
+            [*program, *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=file,
             env=environment,
             start_new_session=True,  # Ctrl-C is the load tester's, which then ends them
         )
-    program = Program(process, f"comanda {words[0]}", log)
-    programs.append(program)
-    await program.wait_announced()
-    return program
+    started = Program(process, f"comanda {words[0]}", log)
+    programs.append(started)
+    await started.wait_announced()
+    return started
 
 
 def street(tables: int) -> str:

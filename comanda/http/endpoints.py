@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 BUSY = ("rate_limited", "too_busy", "storage_unavailable")
 BODY = ("bad_message", "payload_too_large", "unsupported_media_type")
@@ -10,6 +10,13 @@ TOKEN = ("unauthorized", "forbidden", "not_found", *BUSY)
 """Codes of problems that go together: of calls that need storage, a body, somebody's token."""
 
 Access = Literal["anyone", "member", "staff", "pos"]
+
+
+class Query(NamedTuple):
+    """A query parameter, which may be left out: what it says, and the JSON Schema of what it may be."""
+
+    about: str
+    schema: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +37,7 @@ class Endpoint:
     answer: Any = None
     status: int = 200
     codes: tuple[str, ...] = ()
-    query: dict[str, str] = field(default_factory=dict)
+    query: dict[str, Query] = field(default_factory=dict)
     content: str | None = None
     also: dict[int, str] = field(default_factory=dict)
     bare: dict[int, str] = field(default_factory=dict)

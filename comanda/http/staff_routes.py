@@ -27,7 +27,7 @@ from comanda.actors.domain.money import MoneyOutOfRange, to_major, to_minor
 from comanda.actors.domain.text import one_line
 
 from .call import Call
-from .endpoints import BODY, TOKEN, Endpoint
+from .endpoints import BODY, TOKEN, Endpoint, Query
 from .page import html_page
 from .problems import Refused
 from .qr_codes import qr_code_list
@@ -36,6 +36,7 @@ from .staff_tables import staff_table_list
 PAGE_DEFAULT = 50
 PAGE_MOST = 200
 ORDER_STATES: frozenset[str] = frozenset(get_args(OrderStateName))
+_STATE = "|".join(sorted(ORDER_STATES))
 
 
 async def get_staff_page(call: Call) -> Response:
@@ -200,7 +201,9 @@ STAFF_ENDPOINTS: tuple[Endpoint, ...] = (
         get_qr_codes,
         access="staff",
         answer=QrCodeList,
-        query={"address": "one of `addresses` of the answer; none: the first"},
+        query={
+            "address": Query("one of `addresses` of the answer; none: the first", {"type": "string"})
+        },
         codes=("bad_message", "unauthorized", "forbidden", "not_found", "rate_limited"),
     ),
     Endpoint(
@@ -220,10 +223,19 @@ STAFF_ENDPOINTS: tuple[Endpoint, ...] = (
         access="staff",
         answer=StaffOrderList,
         query={
-            "state": "one or more states, separated by commas; none: all",
-            "incidents": "`standing`: only orders of which an incident stands",
-            "cursor": "`next` of the page before",
-            "limit": f"orders a page, 1 to {PAGE_MOST}, {PAGE_DEFAULT} where it is not given",
+            "state": Query(
+                "one or more states, separated by commas; none: all",
+                {"type": "string", "pattern": f"^({_STATE})?(,({_STATE})?)*$"},
+            ),
+            "incidents": Query(
+                "`standing`: only orders of which an incident stands",
+                {"type": "string", "enum": ["", "standing"]},
+            ),
+            "cursor": Query("`next` of the page before", {"type": "string"}),
+            "limit": Query(
+                f"orders a page, 1 to {PAGE_MOST}, {PAGE_DEFAULT} where it is not given",
+                {"type": "integer", "minimum": 1, "maximum": PAGE_MOST, "default": PAGE_DEFAULT},
+            ),
         },
         codes=("bad_message", *TOKEN),
         bare=_KNOWN,

@@ -16,7 +16,7 @@ they are; what is replaced is replaced for a measured fact:
 Each connection is one reader task, which always reads (see `MemberSocket` for the one pause), in a
 nursery with the application's task. Once it is a websocket its task lends the socket to the
 `SharedReader`, where the fast way fits (`fast_way_misses`). Only HTTP/1.1 and 1.0 are spoken: an
-offer of h2c is ignored, HTTP/2 gets 505.
+offer of h2c is ignored, HTTP/2 gets 400: what a peer gets wrong is never a 5xx.
 """
 
 from __future__ import annotations

@@ -26,6 +26,16 @@ class Refusal(Exception):
         self.headers = headers
 
 
+class _H11Connection(h11.Connection):
+    """h11's own, whose errors hold the frames that they came from, and those them."""
+
+    def next_event(self) -> Any:
+        try:
+            return super().next_event()
+        except h11.RemoteProtocolError as error:
+            raise error.with_traceback(None) from None
+
+
 class HttpProtocol(H11Protocol):
     """HTTP/1.1 of one connection: h11 until a websocket takes over."""
 
@@ -43,6 +53,13 @@ class HttpProtocol(H11Protocol):
             server,
             connection.protocol_send,
         )
+        self.connection = _H11Connection(
+            h11.SERVER, max_incomplete_event_size=connection.config.h11_max_incomplete_size
+        )
+
+    def fall_apart(self) -> None:
+        """The connection has ended: see there."""
+        self._websocket = self.stream = None
 
     async def handle(self, event: Event) -> None:
         if isinstance(event, RawData) and self._websocket is not None:
@@ -55,6 +72,7 @@ class HttpProtocol(H11Protocol):
 
     async def refuse(self, status: int, *headers: tuple[bytes, bytes]) -> None:
         """Answer with a status alone, where no answer has begun, and close."""
+        await self._close_stream()  # First: an application that answers right now is not heard.
         if self.connection.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             response = h11.Response(
                 status_code=status,
@@ -67,8 +85,11 @@ class HttpProtocol(H11Protocol):
             )
             await self._send_h11_event(response)
             await self._send_h11_event(h11.EndOfMessage())
-        await self._close_stream()
         await self.send(Closed())
+
+    async def _send_error_response(self, status_code: int) -> None:
+        """h11 has 501 for a transfer coding that it does not know: what a peer gets wrong is never a 5xx."""
+        await super()._send_error_response(400 if status_code >= 500 else status_code)
 
     async def stream_send(self, event: stream_events.Event) -> None:
         if (
@@ -94,7 +115,9 @@ class HttpProtocol(H11Protocol):
     async def _check_protocol(self, event: h11.Request) -> None:
         """Hypercorn would change to HTTP/2 here."""
         if event.http_version not in {b"1.0", b"1.1"}:
-            raise Refusal(505)
+            raise Refusal(400)
+        if event.target.startswith(b"?"):  # Quart would look for its first character.
+            raise Refusal(400)
         size = len(event.target) + sum(len(name) + len(value) + 4 for name, value in event.headers)
         if size > self.config.h11_max_incomplete_size:
             raise Refusal(431)  # h11 bounds a head only while it is incomplete.

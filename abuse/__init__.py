@@ -1,0 +1,1 @@
+"""A hostile evening: honest tables dine at a real server that everybody else abuses (docs/abuse.md)."""

@@ -16,9 +16,10 @@ from comanda.actors.sweeps import SweepLimits
 from comanda.config import Settings, SettingsUnusable
 from comanda.exposure import check_exposure
 from comanda.failpoints import Failpoints, parse_failpoints
-from comanda.http.auth import MemberTokens, StaffTokens, load_or_make_key
+from comanda.http.auth import MemberTokens, StaffTokens
 from comanda.http.callbacks import CallbackSignatures
 from comanda.http.front import Front
+from comanda.http.keys import load_or_make_keys, parse_keys
 from comanda.http.limits import FrontLimits
 from comanda.http.metrics import Metrics
 from comanda.http.proxies import TrustedProxies
@@ -76,7 +77,7 @@ async def serve(
         OSError: the address or port cannot be had.
     """
     menu = _menu(settings)
-    staff_token = settings.read_staff_token()
+    staff_tokens = settings.read_staff_tokens()
     pos_token = settings.read_pos_token()
     callbacks = _callbacks(settings)
     failpoints = _failpoints(settings)
@@ -85,14 +86,14 @@ async def serve(
         for sock in sockets:
             stack.callback(sock.close)
         bound_to = [sock.getsockname()[0] for sock in sockets]
-        check_exposure(bound_to, staff_token, menu.restaurants)
+        check_exposure(bound_to, staff_tokens, menu.restaurants)
         stack.enter_context(owned(settings.database_path))
         make_engine = sync_engine if failpoints is None else failpoints.make_engine
         database = await stack.enter_async_context(
             open_store(settings.database, make_engine=make_engine)
         )
         store: Store = database
-        signing_key = load_or_make_key(settings.signing_key_file)
+        signing_keys = _signing_keys(settings)
         await store.install(menu.restaurants, menu.digest)
         if pos is None:
             pos = await stack.enter_async_context(_open_pos(settings, pos_token))
@@ -100,7 +101,12 @@ async def serve(
             store, pos = failpoints.around_store(store), failpoints.around_pos(pos)
         house = _house(settings, store, pos)
         front = _front(
-            settings, house, Metrics(house, database.figures), signing_key, staff_token, callbacks
+            settings,
+            house,
+            Metrics(house, database.figures),
+            MemberTokens(signing_keys),
+            StaffTokens(staff_tokens, house.book),
+            callbacks,
         )
         port: int = sockets[0].getsockname()[1]
         url = settings.public_url or _url(settings.host, port)
@@ -181,22 +187,33 @@ def _house(settings: Settings, store: Store, pos: Pos) -> House:
         clock=SystemClock(),
         ids=ids,
         new_pid=ids.session_pid,
+        new_pin=ids.join_pin if settings.join_pin == "on" else None,
         frame=frame,
         pos_times=PosTimes(call_timeout_seconds=settings.pos_timeout),
         limits=HouseLimits(
             lock_limit_seconds=settings.lock_limit,
             max_live=settings.max_live_sessions,
             mailbox_capacity=settings.mailbox_capacity,
-            sweeps=SweepLimits(forgotten_after_seconds=settings.session_idle_hours * 3600),
+            sweeps=SweepLimits(
+                forgotten_after_seconds=settings.session_idle_hours * 3600,
+                forget_guests_after_seconds=settings.retention_days * 86_400,
+            ),
         ),
         rng=random.Random(),
         on_event=log_runtime,
     )
 
 
+def _signing_keys(settings: Settings) -> tuple[bytes, ...]:
+    """Those of the environment, else those of the file."""
+    if settings.signing_keys is not None:
+        return parse_keys(settings.signing_keys.get_secret_value(), "COMANDA_SIGNING_KEYS")
+    return load_or_make_keys(settings.signing_key_file)
+
+
 def _callbacks(settings: Settings) -> CallbackSignatures:
     try:
-        return CallbackSignatures(settings.read_pos_secret())
+        return CallbackSignatures(settings.read_pos_secrets())
     except SecretUnfit as error:
         raise SettingsUnusable(f"pos_secret: {error}") from error
 
@@ -205,14 +222,14 @@ def _front(
     settings: Settings,
     house: House,
     metrics: Metrics,
-    signing_key: bytes,
-    staff_token: str | None,
+    members: MemberTokens,
+    staff: StaffTokens,
     callbacks: CallbackSignatures,
 ) -> Front:
     return Front(
         house=house,
-        members=MemberTokens(signing_key),
-        staff=StaffTokens(staff_token, house.book),
+        members=members,
+        staff=staff,
         metrics=metrics,
         callbacks=callbacks,
         limits=FrontLimits(
@@ -224,6 +241,10 @@ def _front(
             request_burst=settings.request_burst,
             joins_a_minute=settings.joins_per_minute,
             join_burst=settings.join_burst,
+            member_requests_a_second=settings.member_requests_per_second,
+            member_request_burst=settings.member_request_burst,
+            staff_requests_a_second=settings.staff_requests_per_second,
+            staff_request_burst=settings.staff_request_burst,
             connections=settings.connections_per_address,
             join_timeout_seconds=settings.join_timeout,
         ),

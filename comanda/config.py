@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     staff_token: SecretStr | None = None
     staff_token_file: Path | None = None
     key_file: Path | None = None
+    signing_keys: SecretStr | None = None
+    join_pin: Literal["on", "off"] = "off"
+    retention_days: float = Field(30.0, gt=0, le=3650)
 
     pos: str = "dummy"
     pos_token: SecretStr | None = None
@@ -60,6 +63,10 @@ class Settings(BaseSettings):
     request_burst: int = Field(400, ge=1, le=1_000_000)
     joins_per_minute: float = Field(240.0, gt=0, le=1_000_000)
     join_burst: int = Field(120, ge=1, le=1_000_000)
+    member_requests_per_second: float = Field(10.0, gt=0, le=1_000_000)
+    member_request_burst: int = Field(60, ge=1, le=1_000_000)
+    staff_requests_per_second: float = Field(50.0, gt=0, le=1_000_000)
+    staff_request_burst: int = Field(200, ge=1, le=1_000_000)
     connections_per_address: int = Field(512, ge=1, le=1_000_000)
     join_timeout: float = Field(5.0, gt=0, le=600)
     mailbox_capacity: int = Field(256, ge=1, le=65_536)
@@ -136,13 +143,15 @@ class Settings(BaseSettings):
         """Where the key of members' tokens is kept: beside the database unless a setting says else."""
         return self.key_file or self.database_path.with_suffix(".key")
 
-    def read_staff_token(self) -> str | None:
-        """The house's staff token, from the environment or its file; None where there is none.
+    def read_staff_tokens(self) -> tuple[str, ...]:
+        """The house's staff tokens, from the environment or their file; none where there are none.
+
+        The first is the one to use; a second, in the file's next line, still opens while it is replaced.
 
         Raises:
-            SettingsUnusable: the file cannot be read or is empty.
+            SettingsUnusable: the file cannot be read, is empty or has more than two lines.
         """
-        return _read_token("staff token", self.staff_token, self.staff_token_file)
+        return _read_lines("staff token", self.staff_token, self.staff_token_file)
 
     def read_pos_token(self) -> str | None:
         """The token for the POS, from the environment or its file; None where there is none.
@@ -157,13 +166,30 @@ class Settings(BaseSettings):
             )
         return token or None
 
-    def read_pos_secret(self) -> str | None:
-        """The secret that the POS signs callbacks with; None where it sends none.
+    def read_pos_secrets(self) -> tuple[str, ...]:
+        """The secrets that the POS may sign callbacks with; none where it sends none.
+
+        A second, in the file's next line, is believed while the first is replaced.
 
         Raises:
-            SettingsUnusable: the file cannot be read or is empty.
+            SettingsUnusable: the file cannot be read, is empty or has more than two lines.
         """
-        return _read_token("POS secret", self.pos_secret, self.pos_secret_file) or None
+        return _read_lines("POS secret", self.pos_secret, self.pos_secret_file)
+
+
+SECRETS_AT_A_TIME = 2
+"""The one to use, and the one that it takes the place of."""
+
+
+def _read_lines(whose: str, given: SecretStr | None, file: Path | None) -> tuple[str, ...]:
+    """Secret words, each in a line of its own."""
+    lines = (_read_token(whose, given, file) or "").splitlines()
+    words = tuple(line.strip() for line in lines if line.strip())
+    if len(words) > SECRETS_AT_A_TIME:
+        raise SettingsUnusable(
+            f"The {whose} file {file} has more than {SECRETS_AT_A_TIME} lines with something in them"
+        )
+    return words
 
 
 def _read_token(whose: str, given: SecretStr | None, file: Path | None) -> str | None:

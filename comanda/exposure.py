@@ -17,14 +17,14 @@ MAKE_ONE = "`python3 -c 'import secrets; print(secrets.token_urlsafe(24))'` make
 
 
 def check_exposure(
-    addresses: Iterable[str], staff_token: str | None, restaurants: Sequence[Restaurant]
+    addresses: Iterable[str], staff_tokens: Sequence[str], restaurants: Sequence[Restaurant]
 ) -> None:
     """Return where nobody else's machine reaches the server, or the staff's tokens can stand it.
 
     Args:
         addresses: those that the server is bound to.
-        staff_token: the house's own, which opens every restaurant; a restaurant may have one of its
-            own beside it, or instead.
+        staff_tokens: the house's own, which open every restaurant; a restaurant may have one of its
+            own beside them, or instead.
 
     Raises:
         SettingsUnusable: with what to do. It never holds a token.
@@ -33,7 +33,7 @@ def check_exposure(
     if not exposed:
         return
     why = f"other machines can reach {exposed[0]}"
-    if not staff_token:
+    if not staff_tokens:
         for one in restaurants:
             if one.staff_token_hash is None:
                 raise SettingsUnusable(
@@ -41,13 +41,13 @@ def check_exposure(
                     f"set COMANDA_STAFF_TOKEN or give --staff-token-file ({MAKE_ONE}), "
                     "or serve on 127.0.0.1"
                 )
-    elif len(staff_token) < LEAST_TOKEN_CHARACTERS:
+    elif min(map(len, staff_tokens)) < LEAST_TOKEN_CHARACTERS:
         raise SettingsUnusable(
             f"staff_token: {why}, and a staff token under {LEAST_TOKEN_CHARACTERS} characters can be "
             f"guessed; {MAKE_ONE}"
         )
-    hashes = {one.staff_token_hash for one in restaurants}
-    if staff_token in PUBLISHED_TOKENS or hashes & {hash_token(one) for one in PUBLISHED_TOKENS}:
+    hashes = {one.staff_token_hash for one in restaurants} | set(map(hash_token, staff_tokens))
+    if hashes & set(map(hash_token, PUBLISHED_TOKENS)):
         raise SettingsUnusable(
             f"staff_token: {why}, and this staff token stands in the documentation; {MAKE_ONE}"
         )

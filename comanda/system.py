@@ -3,6 +3,8 @@
 import secrets
 from datetime import UTC, datetime
 
+from comanda.actors.domain.messages import PIN_DIGITS
+
 
 class SystemClock:
     """Wall-clock time."""
@@ -13,7 +15,7 @@ class SystemClock:
 
 
 class RandomIds:
-    """Ids that cannot be guessed: 96 bits each."""
+    """Ids that cannot be guessed: 96 bits each. A PIN can be, so its tries are counted."""
 
     def member_id(self) -> str:
         """A new member's id."""
@@ -22,6 +24,10 @@ class RandomIds:
     def public_id(self) -> str:
         """A new cart line's id."""
         return f"item_{secrets.token_urlsafe(12)}"
+
+    def join_pin(self) -> str:
+        """A new dining session's PIN."""
+        return f"{secrets.randbelow(10**PIN_DIGITS):0{PIN_DIGITS}}"
 
     def session_pid(self) -> str:
         """A new dining session's id."""

@@ -10,7 +10,7 @@ import trio
 
 from comanda.app import Running, serve
 from comanda.config import SettingsUnusable
-from comanda.http.auth import KeyFileUnusable, load_or_make_key
+from comanda.http.keys import KeyFileUnusable, load_or_make_keys
 from comanda.menu_file import MenuFileError
 from comanda.pos.dummy import DummyPos
 from comanda.storage.store import DatabaseUnusable
@@ -136,6 +136,7 @@ async def test_what_is_wrong_is_told_by_name(tmp_path: Path) -> None:
     )
     await refused(tmp_path, KeyFileUnusable, str(tmp_path), key_file=tmp_path)
     short = tmp_path / "short.key"
+    short.touch(mode=0o600)
     short.write_text("abcd")
     await refused(tmp_path, KeyFileUnusable, "no key of 32 bytes", key_file=short)
     short.write_text("no hex at all")
@@ -152,9 +153,8 @@ async def test_the_key_is_made_once_and_its_owner_alone_may_read_it(tmp_path: Pa
         assert stat.S_IMODE(key.stat().st_mode) == 0o600
     async with serving(tmp_path):
         assert key.read_text() == first
-    assert load_or_make_key(key) == bytes.fromhex(first)
-    assert len(load_or_make_key(tmp_path / "other.key")) == 32
-    assert load_or_make_key(tmp_path / "other.key") != load_or_make_key(key)
+    assert load_or_make_keys(key) == (bytes.fromhex(first),)
+    assert load_or_make_keys(tmp_path / "other.key") != load_or_make_keys(key)
 
 
 def test_a_key_that_could_not_be_written_leaves_no_half_of_it(
@@ -166,8 +166,8 @@ def test_a_key_that_could_not_be_written_leaves_no_half_of_it(
     with monkeypatch.context() as patched:
         patched.setattr("os.fsync", full)
         with pytest.raises(KeyFileUnusable, match="No space left"):
-            load_or_make_key(tmp_path / "a.key")
-    assert len(load_or_make_key(tmp_path / "a.key")) == 32
+            load_or_make_keys(tmp_path / "a.key")
+    assert len(load_or_make_keys(tmp_path / "a.key")[0]) == 32
 
 
 # --- The menu over restarts -----------------------------------------------------------------------

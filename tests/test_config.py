@@ -44,7 +44,7 @@ def test_the_environment_sets_every_setting_by_its_name(monkeypatch: pytest.Monk
     assert settings.menu == Path("/etc/menu.toml")
     assert settings.allowed_origin == ("https://a.example", "http://b.example:8080")
     assert settings.rate_limits == "off"
-    assert settings.read_staff_token() == "secret"
+    assert settings.read_staff_tokens() == ("secret",)
     assert settings.connections_per_address == 7
 
 
@@ -163,8 +163,10 @@ def test_a_staff_token_is_not_shown_with_the_settings() -> None:
 def test_the_staff_token_comes_from_its_file_without_space_around_it(tmp_path: Path) -> None:
     file = tmp_path / "token"
     file.write_text("\n secret \n")
-    assert make_settings(staff_token_file=file, staff_token="other").read_staff_token() == "secret"
-    assert make_settings().read_staff_token() is None
+    assert make_settings(staff_token_file=file, staff_token="other").read_staff_tokens() == (
+        "secret",
+    )
+    assert make_settings().read_staff_tokens() == ()
 
 
 @pytest.mark.parametrize("content", [None, b"", b" \n", b"\xff\xfe"])
@@ -175,7 +177,7 @@ def test_a_staff_token_file_without_a_token_is_told_by_name(
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(SettingsUnusable, match=str(file)):
-        make_settings(staff_token_file=file).read_staff_token()
+        make_settings(staff_token_file=file).read_staff_tokens()
 
 
 @pytest.mark.parametrize(
@@ -216,18 +218,18 @@ def test_a_token_for_the_pos_that_fits_no_header_is_refused_without_being_told(t
 def test_the_poss_secret_comes_from_the_environment_or_its_file_and_is_not_shown(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    assert make_settings().read_pos_secret() is None
-    assert make_settings(pos_secret="").read_pos_secret() is None
+    assert make_settings().read_pos_secrets() == ()
+    assert make_settings(pos_secret="").read_pos_secrets() == ()
     monkeypatch.setenv("COMANDA_POS_SECRET", "whsec_very-secret")
     settings = make_settings()
-    assert settings.read_pos_secret() == "whsec_very-secret"
+    assert settings.read_pos_secrets() == ("whsec_very-secret",)
     assert "very-secret" not in repr(settings)
     file = tmp_path / "secret"
     file.write_text("whsec_from-the-file\n")
     monkeypatch.setenv("COMANDA_POS_SECRET_FILE", str(file))
-    assert make_settings().read_pos_secret() == "whsec_from-the-file"
+    assert make_settings().read_pos_secrets() == ("whsec_from-the-file",)
     file.write_text("\n")
     with pytest.raises(SettingsUnusable, match=r"POS secret file .*secret is empty"):
-        make_settings().read_pos_secret()
+        make_settings().read_pos_secrets()
     with pytest.raises(SettingsUnusable, match=r"POS secret file .*none cannot be read"):
-        make_settings(pos_secret_file=tmp_path / "none").read_pos_secret()
+        make_settings(pos_secret_file=tmp_path / "none").read_pos_secrets()

@@ -79,22 +79,22 @@ def restaurants_with(folder: Path, *hashes: str | None) -> tuple[Restaurant, ...
 
 def test_a_house_needs_no_token_of_its_own_where_each_restaurant_has_one(tmp_path: Path) -> None:
     both = restaurants_with(tmp_path, LONG_HASH, LONG_HASH)
-    check_exposure(["192.0.2.1"], None, both)
+    check_exposure(["192.0.2.1"], (), both)
     one = restaurants_with(tmp_path, LONG_HASH, None)
     with pytest.raises(SettingsUnusable, match="restaurant 2 has no staff token"):
-        check_exposure(["192.0.2.1"], None, one)
-    check_exposure(["192.0.2.1"], GOOD, one)
+        check_exposure(["192.0.2.1"], (), one)
+    check_exposure(["192.0.2.1"], [GOOD], one)
 
 
 def test_a_restaurants_own_token_is_not_one_of_the_documentation_either(tmp_path: Path) -> None:
     [published] = PUBLISHED_TOKENS
     one = restaurants_with(tmp_path, hash_token(published), None)
     with pytest.raises(SettingsUnusable, match="stands in the documentation"):
-        check_exposure(["192.0.2.1"], GOOD, one)
+        check_exposure(["192.0.2.1"], [GOOD], one)
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.0.2.1", "fe80::1%eth0", "2001:db8::1"])
 def test_every_address_but_the_machines_own_is_exposed(address: str) -> None:
     with pytest.raises(SettingsUnusable, match=re.escape(address)):
-        check_exposure(["127.0.0.1", address], "short", ())
-    check_exposure(["127.0.0.1", "::1"], None, ())
+        check_exposure(["127.0.0.1", address], ["short"], ())
+    check_exposure(["127.0.0.1", "::1"], (), ())

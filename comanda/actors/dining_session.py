@@ -78,6 +78,7 @@ class DiningSession(Actor[Message]):
         self._followed: Menu | None = None
         self._spare_number: int | None = None
         self._carrier = Carrier(around)
+        self._door = around.doors.of(key.pid)
 
     @property
     def view(self) -> View | None:
@@ -233,7 +234,10 @@ class DiningSession(Actor[Message]):
         """The decision upon a message; None for what is no part of the session's state."""
         if isinstance(message, Sit | MenuChanged | Drain | PresenceChanged):
             return None
-        outcome = decide(session, message, self._decision_context(menu))
+        outcome: Decision | Refusal | None = self._door.shut(session, message)
+        if outcome is None:
+            outcome = decide(session, message, self._decision_context(menu))
+            self._door.note(outcome)
         if not isinstance(outcome, Decision):
             return outcome
         if outcome.start is not None:

@@ -14,13 +14,14 @@ from comanda.runtime.events import OnEvent
 from .carrying import Carrying
 from .counted_pos import CountedPos
 from .dining_session import DiningSession
-from .domain.inputs import Admit, CloseSession, Input, OutcomeHeard, StaffResolved
+from .domain.inputs import Admit, Admitted, CloseSession, Input, OutcomeHeard, StaffResolved
 from .domain.menu import MenuItem, Table
 from .domain.messages import OrderStateName, Rejection, StaffOrder, Told
 from .domain.order import UNSETTLED
 from .menu_book import MenuBook
 from .ports import (
     Clock,
+    Forgotten,
     Ids,
     NoSuchSession,
     Outlet,
@@ -65,11 +66,12 @@ class HouseLimits:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A new member's place in the house."""
+    """A new member's place in the house. `join_pin` is what others must say to join; None: nothing."""
 
     key: SessionKey
     member_id: str
     table: Table
+    join_pin: str | None
 
 
 class House:
@@ -83,6 +85,7 @@ class House:
         clock: Clock,
         ids: Ids,
         new_pid: Callable[[], str],
+        new_pin: Callable[[], str] | None = None,
         frame: Callable[[Told], bytes],
         pos_times: PosTimes | None = None,
         limits: HouseLimits | None = None,
@@ -94,6 +97,7 @@ class House:
 
         Args:
             new_pid: makes the id of a new dining session.
+            new_pin: makes the PIN with which a new session is joined; None: joining needs none.
             frame: encodes what is told, once for all members.
             on_event: is told of starts, crashes and quarantines.
         """
@@ -105,6 +109,7 @@ class House:
         self._on_event = on_event
         pos = CountedPos(pos, self.tally)
         self._new_pid = new_pid
+        self._new_pin = new_pin
         rng = rng or random.Random()
         pos_times = pos_times or PosTimes()
         self._carrying = Carrying()
@@ -194,10 +199,13 @@ class House:
 
     # --- What the front asks ------------------------------------------------------------------
 
-    async def join_table(self, code: str, name: str) -> Joined | Rejection | None:
+    async def join_table(
+        self, code: str, name: str, pin: str | None = None
+    ) -> Joined | Rejection | None:
         """Sit somebody down at the table with this code; None where there is none.
 
-        Opens the table's session when none is open. Raises `StorageUnavailable` and `RuntimeRefusal`.
+        Opens the table's session when none is open. A session that has a PIN wants it of everybody but
+        the first who sits down. Raises `StorageUnavailable` and `RuntimeRefusal`.
         """
         table = self.book.table(code)
         if table is None:
@@ -205,17 +213,18 @@ class House:
         reply: object = None
         for _ in range(2):  # the session may be closed between the two steps: then once more
             pid = self._new_pid()
-            key = await self.store.open_session(table, pid, self.clock.now())
+            new_pin = None if self._new_pin is None else self._new_pin()
+            key = await self.store.open_session(table, pid, self.clock.now(), new_pin)
             if key.pid == pid:
                 log.info("session opened", session=pid, restaurant=key.restaurant_id)
-            reply = await self._ask(key, Admit(name))
+            reply = await self._ask(key, Admit(name, pin))
             if not (isinstance(reply, Rejection) and reply.code == "session_closed"):
                 break
         if isinstance(reply, Rejection):
             return reply
-        assert isinstance(reply, str)
-        log.info("member joined", session=key.pid, member=reply)
-        return Joined(key, reply, table)
+        assert isinstance(reply, Admitted)
+        log.info("member joined", session=key.pid, member=reply.member_id)
+        return Joined(key, reply.member_id, table, reply.join_pin)
 
     async def sit(
         self, key: SessionKey, member_id: str, outlet: Outlet
@@ -258,6 +267,16 @@ class House:
     async def close_session(self, key: SessionKey, reason: str) -> None:
         """The party has left: the table's next join opens a new session."""
         await self._ask(key, CloseSession(reason))
+
+    async def forget_session(self, key: SessionKey) -> Forgotten:
+        """Forget the guests of a session, as `Store.forget_session`: what has come of it.
+
+        Raises `StorageUnavailable`; it may be asked again.
+        """
+        forgotten = await self.store.forget_session(key, self.clock.now())
+        if forgotten == "forgotten":
+            log.info("guests forgotten", session=key.pid)
+        return forgotten
 
     async def find_order(self, order_id: str) -> tuple[SessionKey, OrderStateName] | None:
         """The order's session and its state; None where there is none. Raises `StorageUnavailable`."""

@@ -5,7 +5,7 @@ Each port is a `Protocol`; one contract suite in the tests runs against every im
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -19,6 +19,7 @@ from .domain.session import Session
 __all__ = [
     "Clock",
     "CommitUnknown",
+    "Forgotten",
     "Ids",
     "Loaded",
     "Menus",
@@ -116,6 +117,7 @@ class OpenTable(Struct, frozen=True):
     minor_digits: int
     pending: OrderAtTable | None
     in_doubt: tuple[OrderAtTable, ...]
+    join_pin: str | None
 
 
 class Weighed(Struct, frozen=True):
@@ -138,6 +140,11 @@ class Standing(Struct, frozen=True):
     needs_staff: int
     incidents: int
     voids: int
+
+
+Forgotten = Literal["forgotten", "open", "unsettled", "unknown"]
+"""What has come of forgetting a session's guests: they are forgotten, now or before; the session is open
+still; an order of it has no outcome yet; there is no such session."""
 
 
 class StorageUnavailable(Exception):
@@ -163,8 +170,10 @@ class Store(Protocol):
     `commit` its outcome is not known.
     """
 
-    async def open_session(self, table: Table, pid: str, now: datetime) -> SessionKey:
-        """The table's open session; `pid` names a new one where none is open."""
+    async def open_session(
+        self, table: Table, pid: str, now: datetime, join_pin: str | None = None
+    ) -> SessionKey:
+        """The table's open session; `pid` names a new one where none is open, joined with `join_pin`."""
         ...
 
     async def is_occupied(self, table: Table) -> bool:
@@ -307,6 +316,18 @@ class Store(Protocol):
 
     async def idle_sessions(self, before: datetime, limit: int) -> tuple[SessionKey, ...]:
         """Open sessions that nothing has changed since `before` and that have no order in flight."""
+        ...
+
+    async def forget_closed(self, before: datetime, now: datetime, limit: int) -> int:
+        """Forget the guests of sessions that were closed before `before`; of how many, at most `limit`.
+
+        Their names, notes and instructions are gone afterwards, and what their requests were. A session
+        with an order that has no outcome yet is left: whoever settles it must know what it was.
+        """
+        ...
+
+    async def forget_session(self, key: SessionKey, now: datetime) -> Forgotten:
+        """Forget the guests of one session, as `forget_closed` does; what has come of it."""
         ...
 
     async def probe(self) -> None:

@@ -2,10 +2,11 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .carrying import Carrying
 from .domain.messages import Told
+from .door import Doors
 from .ports import Clock, Ids, Menus, Pos, Store
 from .pos_task import PosTimes
 from .tally import Tally
@@ -26,3 +27,4 @@ class Surroundings:
     rng: random.Random
     carrying: Carrying
     tally: Tally
+    doors: Doors = field(default_factory=Doors)

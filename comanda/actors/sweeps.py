@@ -11,6 +11,7 @@ from functools import partial
 
 import trio
 
+from comanda.logs import get_log
 from comanda.runtime import Quarantined, Registry, TooManyActors
 
 from .domain.inputs import CloseSession, LockEnded
@@ -20,6 +21,8 @@ from .sayings import Message
 from .surroundings import Surroundings
 from .unattended import decide_unattended
 
+log = get_log("comanda.house")
+
 
 @dataclass(frozen=True, slots=True)
 class SweepLimits:
@@ -27,7 +30,10 @@ class SweepLimits:
 
     `locks_seconds`: orders whose lock limit has passed. `unsettled_seconds`: orders in flight without a
     live actor. `forgotten_seconds`: sessions that nothing has changed for `forgotten_after_seconds`.
-    `most`: sessions that one look takes; the rest comes with the next.
+    `most`: sessions that one look takes; the rest comes with the next. `forget_seconds`: sessions that
+    have been closed for `forget_guests_after_seconds`, by default thirty days: what a guest complains of,
+    or a card company asks about, is heard of within some weeks. They are forgotten `forget_most` at a
+    time, each time in one short transaction, since everybody's commits wait behind it.
     """
 
     locks_seconds: float = 0.5
@@ -35,6 +41,9 @@ class SweepLimits:
     forgotten_seconds: float = 60.0
     forgotten_after_seconds: float = 6 * 3600.0
     most: int = 500
+    forget_seconds: float = 600.0
+    forget_guests_after_seconds: float = 30 * 86_400.0
+    forget_most: int = 16
 
 
 class Sweeps:
@@ -63,6 +72,7 @@ class Sweeps:
             rounds.every(limits.locks_seconds, self._end_locks)
             rounds.every(limits.locks_seconds, self._reread_menus)
             rounds.every(limits.forgotten_seconds, self._close_forgotten)
+            rounds.every(limits.forget_seconds, self._forget_guests)
 
     async def _take_up_unsettled(self) -> None:
         """Activate every session with an order in flight; the activation does the rest."""
@@ -80,6 +90,17 @@ class Sweeps:
         before = self._clock.now() - timedelta(seconds=self._limits.forgotten_after_seconds)
         for key in await self._store.idle_sessions(before, self._limits.most):
             self._reach(key, CloseSession("nobody has been here for a long time"))
+
+    async def _forget_guests(self) -> None:
+        """In storage alone: a session that was closed so long ago is in nobody's memory."""
+        limits = self._limits
+        forgotten = limits.forget_most
+        while forgotten == limits.forget_most:
+            now = self._clock.now()
+            before = now - timedelta(seconds=limits.forget_guests_after_seconds)
+            forgotten = await self._store.forget_closed(before, now, limits.forget_most)
+            if forgotten:
+                log.info("guests forgotten", sessions=forgotten)
 
     def _reach(self, key: SessionKey, message: LockEnded | CloseSession | None) -> None:
         """Tell a session, or only activate it; not while the same is under way already."""

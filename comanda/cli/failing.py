@@ -76,7 +76,7 @@ def _mendable() -> tuple[type[Exception], ...]:
     """Imported when something has failed: `join` and `demo` start without the server's modules."""
     from comanda.actors.ports import StorageUnavailable
     from comanda.config import SettingsUnusable
-    from comanda.http.auth import KeyFileUnusable
+    from comanda.http.keys import KeyFileUnusable
     from comanda.menu_file import MenuFileError
     from comanda.pos.simulator.ledger import LedgerUnusable
     from comanda.storage.opening import DatabaseUnusable

@@ -37,9 +37,10 @@ def inspect(
     server runs: the database is only read, and nothing waits for it.
 
     Storage keeps who sat down, the cart as it is now, each order from its lock on, each call to the POS,
-    incidents and orders taken back. It does not keep single edits, connections, what the staff or the POS
-    said more than once, or when a session was closed: these are not told. Times are UTC. In a pipe a line
-    is one event, its columns separated by tabs. Exits with 2 where there is no such session or database.
+    incidents and orders taken back. It does not keep single edits, connections, or what the staff or the
+    POS said more than once: these are not told. Some time after they have left, guests are forgotten.
+    Times are UTC. In a pipe a line is one event, its columns separated by tabs. Exits with 2 where there
+    is no such session or database.
     """
     from comanda.config import make_settings  # the other commands start without these
     from comanda.storage.life import life_of

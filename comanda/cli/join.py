@@ -10,7 +10,7 @@ import trio
 import typer
 from rich.console import Console
 
-from comanda.actors.domain.messages import MAX_NAME_CHARACTERS
+from comanda.actors.domain.messages import MAX_NAME_CHARACTERS, PIN_DIGITS
 from comanda.client import (
     ApiError,
     CartStore,
@@ -52,6 +52,10 @@ def join(
         str, typer.Argument(metavar="TABLE_CODE", help="What the table's QR code carries: demo-1.")
     ],
     name: Annotated[str, typer.Option(help="How the others at the table see you.")],
+    pin: Annotated[
+        str | None,
+        typer.Option(help="The table's PIN, where it asks for one: who sits there is shown it."),
+    ] = None,
     server: Annotated[
         str, typer.Option(help="The server's address.", envvar="COMANDA_SERVER")
     ] = DEFAULT_SERVER,
@@ -68,16 +72,18 @@ def join(
     [bold]printf 'a 456 2\\no\\n' | comanda join demo-1 --name Ana[/bold]
 
     Exit code 0 at the end of the input or after [bold]q[/bold]; 2 where there is no such
-    server or table, or the table is closed.
+    server or table, the table is closed, or it asks for another PIN.
     """
     if not 1 <= len(name) <= MAX_NAME_CHARACTERS:
         give_up(f"--name must be 1 to {MAX_NAME_CHARACTERS} characters")
+    if pin is not None and not (len(pin) == PIN_DIGITS and pin.isascii() and pin.isdigit()):
+        give_up(f"--pin must be {PIN_DIGITS} digits")
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a narrow encoding
     with reader_may_leave():
-        raise typer.Exit(trio.run(_join, table_code, name, server.rstrip("/")))
+        raise typer.Exit(trio.run(_join, table_code, name, pin, server.rstrip("/")))
 
 
-async def _join(table_code: str, name: str, server: str) -> int:
+async def _join(table_code: str, name: str, pin: str | None, server: str) -> int:
     interrupted = False
     trouble: str | None = None
     async with trio.open_nursery() as nursery:
@@ -94,7 +100,7 @@ async def _join(table_code: str, name: str, server: str) -> int:
 
         await nursery.start(until_signal)
         try:
-            async with open_table(server, table_code, name) as table:
+            async with open_table(server, table_code, name, pin=pin) as table:
                 await _sit(table, name)
         except* (ClientError, httpx.HTTPError, httpx.InvalidURL, trio.TooSlowError) as group:
             trouble = _sentence(first_of(group), table_code, server)
@@ -108,6 +114,8 @@ def _sentence(error: BaseException, table_code: str, server: str) -> str:
     match error:
         case ApiError(code="not_found"):
             return f"There is no table “{clean(table_code)}” at {server}"
+        case ApiError(code="pin_required"):
+            return f"{clean(error.message)}, and give it with --pin"
         case ApiError() | CommandRefused():
             return clean(error.message)
         case TableClosed():
@@ -137,6 +145,8 @@ async def _sit(table: TableConnection, name: str) -> None:
         at = "" if where is None else f", {clean(where.name)}"
         label = "" if table.table is None else f" at table {clean(table.table.label)}"
         screen.say(f"You sit{label}{at}. h shows the commands, m the menu.", "bold")
+        if snapshot.join_pin is not None:
+            screen.say(f"PIN {clean(snapshot.join_pin)}: tell it to who sits with you.", "bold")
         screen.begin(snapshot)
         async with trio.open_nursery() as nursery:
 
@@ -273,6 +283,8 @@ class _Guest:
             you = " (you)" if member.member_id == self._table.member_id else ""
             away = "" if member.online else ", not connected"
             self._screen.say(f"  {clean(member.name)}{you}{away}")
+        if self._table.store.join_pin is not None:
+            self._screen.say(f"  PIN {clean(self._table.store.join_pin)} for who sits with you")
 
     async def _help(self, _rest: str) -> None:
         self._screen.say(HELP)

@@ -44,6 +44,8 @@ def facts_of(life: SessionLife) -> Iterator[str]:
     state = "open" if life.closed_reason is None else f"closed: {clean(life.closed_reason)}"
     place = f"table {clean(life.table)} of {clean(life.restaurant)} ({life.restaurant_id})"
     yield f"Session {clean(life.session_pid)}, {place}, {state}"
+    if life.forgotten_at is not None:
+        yield f"Its guests were forgotten {_moment(life.forgotten_at)}: no names, no notes"
     changed = _moment(life.updated_at)
     yield f"Last changed {changed}; {life.seq} events, activated {life.activations} times"
     names = _names(life)
@@ -72,6 +74,8 @@ def events_of(life: SessionLife) -> list[Happened]:
     names = _names(life)
     events = [Happened(life.opened_at, "", "", "session opened")]
     events += [Happened(one.joined_at, one.name, "", "sat down") for one in life.members]
+    if life.closed_at is not None:
+        events.append(Happened(life.closed_at, "", "", f"closed: {life.closed_reason}"))
     for one in life.orders:
         events += _order(one, names, life)
     return sorted(events, key=lambda event: event.at)

@@ -4,7 +4,7 @@ import typer
 
 from comanda import __version__
 
-from . import demo, inspect, join, load, play, pos, serve, simulate, staff, top
+from . import demo, inspect, join, keys, load, play, pos, serve, simulate, staff, top
 
 app = typer.Typer(
     name="comanda",
@@ -24,6 +24,8 @@ app.command("simulate")(simulate.simulate)
 app.command("load")(load.load)
 app.command("orders")(staff.orders)
 app.command("resolve")(staff.resolve)
+app.command("forget")(staff.forget)
+app.add_typer(keys.app)
 app.command("top")(top.top)
 app.command("inspect")(inspect.inspect)
 

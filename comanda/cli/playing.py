@@ -60,7 +60,8 @@ def play_files(paths: Sequence[Path], options: Options) -> int:
     configure_logs("warning", "auto")
     try:
         sessions = [load_session_file(path) for path in _files(paths)]
-        staff_token = make_settings(staff_token_file=options.staff_token_file).read_staff_token()
+        settings = make_settings(staff_token_file=options.staff_token_file)
+        staff_token = next(iter(settings.read_staff_tokens()), None)
     except (SessionFileError, SettingsUnusable) as error:
         give_up(str(error))
     if options.server_url is not None:

@@ -78,7 +78,7 @@ def serve(
     key_file: Annotated[
         Path | None,
         typer.Option(
-            help="Key that signs members' tokens; made on the first start (mode 600).",
+            help="Keys that sign members' tokens; made on the first start (mode 600).",
             show_default="beside the database, ending .key",
             envvar="COMANDA_KEY_FILE",
             rich_help_panel=STORE,
@@ -92,6 +92,16 @@ def serve(
             "options can be read in process listings.",
             envvar="COMANDA_STAFF_TOKEN_FILE",
             rich_help_panel=STORE,
+        ),
+    ] = None,
+    join_pin: Annotated[
+        str | None,
+        typer.Option(
+            help="on or off; on: who joins a table where somebody sits must say its PIN, which those who "
+            "sit there are shown.",
+            show_default="off",
+            envvar="COMANDA_JOIN_PIN",
+            rich_help_panel=GUESTS,
         ),
     ] = None,
     pos: Annotated[
@@ -262,6 +272,7 @@ def serve(
             database=database,
             key_file=key_file,
             staff_token_file=staff_token_file,
+            join_pin=join_pin,
             pos=pos,
             pos_token_file=pos_token_file,
             pos_secret_file=pos_secret_file,

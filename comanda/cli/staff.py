@@ -1,4 +1,4 @@
-"""`comanda orders` and `comanda resolve`: what the staff do with orders from a terminal."""
+"""`comanda orders`, `comanda resolve` and `comanda forget`: what the staff do from a terminal."""
 
 import re
 import sys
@@ -178,12 +178,31 @@ def resolve(
         print(_resolved(order, outcome))
 
 
+def forget(
+    session: Annotated[
+        str, typer.Argument(metavar="SESSION", help="A session's id, as `comanda inspect` has it.")
+    ],
+    server: Server = DEFAULT_SERVER,
+    staff_token_file: StaffTokenFile = None,
+) -> None:
+    """Forget the guests of a closed session: for a guest who asks, before the retention time is over.
+
+    Names, notes and special instructions go, in the orders too; what was eaten and what it cost stays. It
+    cannot be undone, and copies of the database are not reached. [bold]comanda inspect ORD-7-12[/bold]
+    says in which session an order was placed. Exits with 1 where the server refuses, with 2 where there
+    is no such server or token.
+    """
+    _ask(server, staff_token_file, lambda staff: staff.forget_session(session))
+    with reader_may_leave():
+        print(f"The guests of {clean(session)} are forgotten")
+
+
 def read_staff_token(file: Path | None) -> str | None:
     """The staff's token, from `file` or the environment; None where there is none."""
     from comanda.config import make_settings  # the other commands start without it
 
     with failures_in_words():
-        token = make_settings(staff_token_file=file).read_staff_token()
+        token = next(iter(make_settings(staff_token_file=file).read_staff_tokens()), None)
     if token and not (token.isascii() and token.isprintable()):
         give_up("The staff's token cannot be sent: it must be printable ASCII, in one line")
     return token or None

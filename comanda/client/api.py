@@ -67,9 +67,13 @@ class Api:
         with trio.move_on_after(self._limits.close_timeout_seconds, shield=True):
             await self._http.aclose()
 
-    async def join(self, table_code: str, name: str) -> JoinAnswer:
-        """Sit down at a table; opens its session where none is open."""
-        body = {"name": name}
+    async def join(self, table_code: str, name: str, pin: str | None = None) -> JoinAnswer:
+        """Sit down at a table; opens its session where none is open.
+
+        Where the table asks for its PIN the refusal's code is `pin_required`, or `pin_wrong`; after too many
+        wrong ones `rate_limited`.
+        """
+        body = {"name": name} if pin is None else {"name": name, "pin": pin}
         return await self.call(
             "POST", f"/api/tables/{quote(table_code, safe='')}/join", JoinAnswer, body
         )

@@ -67,6 +67,7 @@ class CartStore:
 
     `seq` is None until the first snapshot. `orders` are the confirmed ones, newest first; a snapshot does
     not bring them (`load_orders` does). `in_doubt` are orders whose lock ended before their outcome.
+    `join_pin` is what others must say to sit down here too; None where joining needs none.
     """
 
     def __init__(self, member_id: str) -> None:
@@ -87,6 +88,7 @@ class CartStore:
         self.orders: tuple[OrderRecord, ...] = ()
         self.last_updated: datetime | None = None
         self.closed_reason: str | None = None
+        self.join_pin: str | None = None
         self._items: dict[str, CartItem] = {}
         self._members: dict[str, PresentMember] = {}
         self._locked_here = False
@@ -227,6 +229,7 @@ class CartStore:
         self.last_order = snapshot.last_order
         self._members = {member.member_id: member for member in snapshot.members}
         self.last_updated = snapshot.last_updated
+        self.join_pin = snapshot.join_pin
         self._show_servers_status()
 
     def load_orders(self, orders: tuple[OrderRecord, ...]) -> None:

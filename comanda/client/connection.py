@@ -212,13 +212,15 @@ async def open_table(
     table_code: str,
     name: str,
     *,
+    pin: str | None = None,
     settings: ClientSettings | None = None,
     limits: ClientLimits | None = None,
     surroundings: Surroundings = REAL,
 ) -> AsyncGenerator[TableConnection, None]:
     """Sit down at a table and connect; leaving the context says goodbye (1000) within a bound.
 
-    `settings` replaces those of the join answer. Cancellation leaves at once, after the close frame.
+    `pin` is the table's, where it asks for one. `settings` replaces those of the join answer.
+    Cancellation leaves at once, after the close frame.
 
     Raises:
         ApiError, httpx.HTTPError, trio.TooSlowError: the HTTP join failed; see `Api`.
@@ -227,7 +229,7 @@ async def open_table(
     """
     limits = limits or ClientLimits()
     async with Api(server_url, limits=limits, surroundings=surroundings) as api:
-        answer = await api.join(table_code, name)
+        answer = await api.join(table_code, name, pin)
         api.token = answer.member_token
         seat = Seat(
             session_pid=answer.session_pid,

@@ -66,6 +66,14 @@ class StaffClient:
         """The party has left."""
         await self._api.call("POST", f"/api/sessions/{session_pid}/close", type(None))
 
+    async def forget_session(self, session_pid: str) -> None:
+        """Forget the guests of a closed session: their names, notes and instructions. Not to be undone.
+
+        Raises `ApiError` with `conflict` where it is open, or an order of it has no outcome yet.
+        """
+        path = f"/api/sessions/{quote(session_pid, safe='')}/forget"
+        await self._api.call("POST", path, type(None))
+
     async def list_orders(
         self,
         restaurant_id: int,

@@ -1,10 +1,8 @@
-"""Who may do what: members' signed tokens, the staff's tokens, and the key that signs."""
+"""Who may do what: members' signed tokens and the staff's tokens."""
 
 import hashlib
 import hmac
-import os
-import secrets
-from pathlib import Path
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import itsdangerous
@@ -12,15 +10,9 @@ import itsdangerous
 from comanda.actors.menu_book import MenuBook
 from comanda.actors.ports import SessionKey
 
-KEY_BYTES = 32
-
 
 class BadToken(Exception):
     """A token that opens nothing: missing, mangled, or signed with another key."""
-
-
-class KeyFileUnusable(Exception):
-    """The signing key's file cannot be read or made. The text is a sentence for a person."""
 
 
 class MemberPass(NamedTuple):
@@ -31,11 +23,16 @@ class MemberPass(NamedTuple):
 
 
 class MemberTokens:
-    """Signs and reads members' tokens. They hold as long as the key does."""
+    """Signs and reads members' tokens. A token holds as long as the key that it was signed with is known."""
 
-    def __init__(self, signing_key: bytes) -> None:
+    def __init__(self, signing_keys: Sequence[bytes]) -> None:
+        """Args:
+        signing_keys: the first signs; what any of them has signed is read.
+        """
         self._serializer = itsdangerous.URLSafeSerializer(
-            signing_key, salt="comanda-member", signer_kwargs={"digest_method": hashlib.sha256}
+            list(reversed(signing_keys)),  # itsdangerous signs with the last
+            salt="comanda-member",
+            signer_kwargs={"digest_method": hashlib.sha256},
         )
 
     def sign(self, member: MemberPass) -> str:
@@ -58,16 +55,19 @@ class MemberTokens:
 
 
 class StaffTokens:
-    """Knows the house's own staff token, which opens every restaurant, and each restaurant's."""
+    """Knows the house's own staff tokens, which open every restaurant, and each restaurant's."""
 
-    def __init__(self, house_token: str | None, book: MenuBook) -> None:
-        self._house = None if not house_token else hash_token(house_token)
+    def __init__(self, house_tokens: Sequence[str], book: MenuBook) -> None:
+        """Args:
+        house_tokens: one, or while it is being replaced two; none where the house has none.
+        """
+        self._house = [hash_token(token) for token in house_tokens]
         self._book = book
 
     def there_are_any(self) -> bool:
         """Whether there is a token at all, so that somebody can sign in as staff."""
         of_restaurants = (one.staff_token_hash for one in self._book.restaurants())
-        return any(known is not None for known in (self._house, *of_restaurants))
+        return bool(self._house) or any(known is not None for known in of_restaurants)
 
     def opens(self, token: str, restaurant_id: int) -> bool:
         """Whether the token opens this restaurant."""
@@ -76,7 +76,7 @@ class StaffTokens:
     def whose(self, token: str, restaurant_id: int) -> str | None:
         """Whose staff this token makes its holder at this restaurant; compared in constant time."""
         given = hash_token(token)
-        if self._house is not None and hmac.compare_digest(given, self._house):
+        if any(hmac.compare_digest(given, known) for known in self._house):
             return "the house's staff"
         restaurant = self._book.restaurant(restaurant_id)
         if restaurant is None or restaurant.staff_token_hash is None:
@@ -93,34 +93,3 @@ class StaffTokens:
 def hash_token(token: str) -> str:
     """A staff token's SHA-256 in hex, as a menu file has it."""
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-def load_or_make_key(path: Path) -> bytes:
-    """The signing key in `path`; made on the first start, readable by its owner alone (mode 600).
-
-    Raises:
-        KeyFileUnusable: it cannot be read or made, or holds no key.
-    """
-    try:
-        try:
-            made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            key = bytes.fromhex(path.read_text("ascii").strip())
-        else:
-            key = secrets.token_bytes(KEY_BYTES)
-            try:
-                with os.fdopen(made, "w", encoding="ascii") as file:
-                    file.write(key.hex() + "\n")
-                    file.flush()
-                    os.fsync(file.fileno())
-            except BaseException:
-                path.unlink(missing_ok=True)  # half a key would keep the next start from making one
-                raise
-    except (OSError, ValueError) as error:
-        raise KeyFileUnusable(f"The key file {path} cannot be used: {error}") from error
-    if len(key) < KEY_BYTES:
-        raise KeyFileUnusable(
-            f"The key file {path} holds no key of {KEY_BYTES} bytes; without the file a new one is "
-            "made, and all members' tokens end"
-        )
-    return key

@@ -10,10 +10,11 @@ from comanda.actors.domain.messages import encode
 from comanda.actors.ports import SessionKey
 
 from .addresses import is_plain_host, local_addresses, phone_addresses
-from .auth import BadToken, MemberPass
+from .auth import BadToken, MemberPass, hash_token
 from .callbacks import BadSignature
+from .endpoints import Access
 from .front import Front
-from .limits import AddressBuckets
+from .limits import Buckets
 from .problems import Refused, bare_response
 
 MAX_QUERY_CHARACTERS = 512
@@ -37,12 +38,36 @@ class Call:
         forwarded = request.headers.getlist("X-Forwarded-Proto")
         return self.front.proxies.scheme(request.remote_addr or "", request.scheme, forwarded)
 
-    def limit(self, buckets: AddressBuckets) -> None:
+    def limit(self, buckets: Buckets) -> None:
         """Refuse an address that asks too often."""
         if self.front.limits.enabled:
             wait = buckets.take(self.address)
             if wait > 0:
                 raise Refused("rate_limited", "Too many requests; slow down", retry_after=wait)
+
+    def count(self, access: Access) -> None:
+        """Count a request, of the token's holder and of the address; refuse where either asks too often.
+
+        The token's first: what one token asks beyond its own limit takes nothing from the others behind
+        the same address.
+        """
+        if access in ("member", "staff") and self.front.limits.enabled:
+            self._count_token()
+        self.limit(self.front.requests)
+
+    def _count_token(self) -> None:
+        """Only a token that opens something is counted, so nobody fills the memory with invented ones."""
+        front, token = self.front, self._bearer()
+        if token is None:
+            return
+        try:
+            wait = front.of_members.take(front.members.read(token).member_id)
+        except BadToken:
+            if not front.staff.is_staff(token):
+                return
+            wait = front.of_staff.take(hash_token(token))
+        if wait > 0:
+            raise Refused("rate_limited", "Too many requests; slow down", retry_after=wait)
 
     async def body(self, kind: Any) -> Any:
         """The JSON body as `kind`, size and media type checked."""
@@ -111,10 +136,14 @@ class Call:
 
     def token(self) -> str:
         """The bearer token."""
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
+        token = self._bearer()
+        if token is None:
             raise Refused("unauthorized", "A bearer token is needed")
-        return token.strip()
+        return token
+
+    def _bearer(self) -> str | None:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        return token.strip() or None if scheme.lower() == "bearer" else None
 
     async def member_key(self, session_pid: str) -> SessionKey:
         """The session that the asker's token opens, which must be `session_pid` and open."""

@@ -1,6 +1,7 @@
 """What a POS says unasked: its signature (Standard Webhooks), and the outcome that it tells."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from standardwebhooks import WebhookVerificationError
 
@@ -18,32 +19,33 @@ class BadSignature(Exception):
 
 
 class CallbackSignatures:
-    """Knows the secret that the POS signs with; without one nothing is ever signed well."""
+    """Knows the secrets that the POS may sign with; without one nothing is ever signed well."""
 
-    def __init__(self, secret: str | None) -> None:
+    def __init__(self, secrets: Sequence[str]) -> None:
         """Args:
-        secret: ``whsec_`` and Base64, as the POS has it.
+        secrets: ``whsec_`` and Base64, as the POS has it; two while one takes the other's place.
 
         Raises:
-            SecretUnfit: it is not written so.
+            SecretUnfit: one is not written so.
         """
-        self._webhook = None if secret is None else webhook_with(secret)
+        self._webhooks = tuple(webhook_with(secret) for secret in secrets)
 
     def check(self, body: bytes, headers: Mapping[str, str]) -> None:
-        """Return where `body` is signed, at most five minutes ago.
+        """Return where `body` is signed with one of the secrets, at most five minutes ago.
 
         Raises:
             BadSignature: it is not, or no secret is known here.
         """
-        if self._webhook is None:
+        if not self._webhooks:
             raise BadSignature(
                 "This server knows no secret of a POS; give it one to take callbacks"
             )
-        try:
-            self._webhook.verify(body, dict(headers), json_parse=False)
-        except (WebhookVerificationError, ValueError) as error:
+        for webhook in self._webhooks:
             # ValueError: the library takes headers apart before it knows that they can be.
-            raise BadSignature("The signature is not valid, or older than five minutes") from error
+            with suppress(WebhookVerificationError, ValueError):
+                webhook.verify(body, dict(headers), json_parse=False)
+                return
+        raise BadSignature("The signature is not valid, or older than five minutes")
 
 
 def outcome_heard(body: CallbackBody) -> OutcomeHeard:

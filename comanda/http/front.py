@@ -13,7 +13,7 @@ from comanda.actors.ports import SessionKey, StorageUnavailable
 
 from .auth import MemberTokens, StaffTokens
 from .callbacks import CallbackSignatures
-from .limits import AddressBuckets, AddressCounts, FrontLimits
+from .limits import AddressCounts, Buckets, FrontLimits
 from .menu_pages import MenuPages
 from .metrics import Metrics
 from .proxies import TrustedProxies
@@ -41,7 +41,7 @@ class Front:
     members: MemberTokens
     staff: StaffTokens
     metrics: Metrics
-    callbacks: CallbackSignatures = field(default_factory=lambda: CallbackSignatures(None))
+    callbacks: CallbackSignatures = field(default_factory=lambda: CallbackSignatures(()))
     limits: FrontLimits = field(default_factory=FrontLimits)
     client_settings: ClientSettings = field(default_factory=ClientSettings)
     public_url: str | None = None
@@ -55,9 +55,13 @@ class Front:
         self._readiness = trio.Lock()
         self._ready = False
         self._ready_until = -math.inf
-        self.requests = AddressBuckets(self.limits.requests_a_second, self.limits.request_burst)
-        self.joins = AddressBuckets(self.limits.joins_a_minute / 60, self.limits.join_burst)
-        self.connections = AddressCounts(self.limits.connections)
+        limits = self.limits
+        self.requests = Buckets(limits.requests_a_second, limits.request_burst)
+        self.joins = Buckets(limits.joins_a_minute / 60, limits.join_burst)
+        self.pins = Buckets(limits.wrong_pins_a_minute / 60, limits.wrong_pins)
+        self.of_members = Buckets(limits.member_requests_a_second, limits.member_request_burst)
+        self.of_staff = Buckets(limits.staff_requests_a_second, limits.staff_request_burst)
+        self.connections = AddressCounts(limits.connections)
 
     async def drain(self, *, deadline_seconds: float, grace_seconds: float) -> None:
         """Take no new sessions, and have every session say good-bye; as `House.stop`."""

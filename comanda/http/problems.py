@@ -13,6 +13,8 @@ STATUSES: Final[dict[str, int]] = {
     "bad_message": 400,
     "unauthorized": 401,
     "forbidden": 403,
+    "pin_required": 403,
+    "pin_wrong": 403,
     "not_found": 404,
     "item_not_found": 404,
     "method_not_allowed": 405,

@@ -93,7 +93,7 @@ async def _respond(front: Front, endpoint: Endpoint, path: dict[str, Any]) -> Re
     call = Call(front)
     try:
         if endpoint.limited:
-            call.limit(front.requests)
+            call.count(endpoint.access)
         if endpoint.body is None:
             answer = await endpoint.run(call, **path)
         else:

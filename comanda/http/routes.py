@@ -66,13 +66,16 @@ async def join_table(call: Call, body: JoinBody, table_code: str) -> JoinAnswer:
         raise Refused("bad_message", "A name is 1 to 40 characters")
     if front.draining:
         raise Refused("too_busy", "The server is restarting; try again in a moment")
-    joined = await front.house.join_table(table_code, name)
+    if body.pin is not None:
+        call.limit(front.pins)
+    joined = await front.house.join_table(table_code, name, body.pin)
+    wrong = isinstance(joined, Rejection) and joined.code == "pin_wrong"
+    if body.pin is not None and not wrong:
+        front.pins.give_back(call.address)
     if joined is None:
         raise Refused("not_found", "There is no table with this code")
-    if isinstance(
-        joined, Rejection
-    ):  # the table is full, or its sessions close as fast as they open
-        raise Refused("conflict", joined.message)
+    if isinstance(joined, Rejection):
+        raise _not_joined(joined)
     front.metrics.joins.inc()
     return JoinAnswer(
         session_pid=joined.key.pid,
@@ -82,7 +85,15 @@ async def join_table(call: Call, body: JoinBody, table_code: str) -> JoinAnswer:
         restaurant=front.restaurant_info(joined.key.restaurant_id),
         table=TableInfo(joined.table.code, joined.table.label),
         settings=front.client_settings,
+        join_pin=joined.join_pin,
     )
+
+
+def _not_joined(why: Rejection) -> Refused:
+    """Of the PIN as it is; else the table is full, or its sessions close as fast as they open."""
+    about_the_pin = why.code in ("pin_required", "pin_wrong", "rate_limited")
+    code = why.code if about_the_pin else "conflict"
+    return Refused(code, why.message, retry_after=why.retry_after)
 
 
 async def get_menu(call: Call, restaurant_id: int) -> Response:
@@ -179,7 +190,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         body=JoinBody,
         answer=JoinAnswer,
         status=201,
-        codes=("not_found", "conflict", *BODY, *BUSY),
+        codes=("not_found", "conflict", "pin_required", "pin_wrong", *BODY, *BUSY),
     ),
     Endpoint(
         "GET",

@@ -84,6 +84,24 @@ async def close_session(call: Call, session_pid: str) -> None:
         await call.front.house.close_session(found[0], "The table was closed by the staff")
 
 
+async def forget_session(call: Call, session_pid: str) -> None:
+    """Forget the guests of a closed session now, as is done by itself after the retention time."""
+    call.any_staff()
+    found = await call.front.find_session(session_pid)
+    if found is None:
+        raise Refused("not_found", "There is no such session")
+    call.staff_of(found[0].restaurant_id)
+    forgotten = await call.front.house.forget_session(found[0])
+    if forgotten != "forgotten":
+        raise Refused("conflict", _NOT_FORGOTTEN[forgotten])
+
+
+_NOT_FORGOTTEN = {
+    "open": "The session is open: close it first",
+    "unsettled": "An order of the session has no outcome yet: settle it first",
+}
+
+
 async def get_restaurant_orders(call: Call, restaurant_id: int) -> Response:
     """A restaurant's orders in any state, newest first, paged, with what is on record against them."""
     _restaurant(call, restaurant_id)
@@ -214,6 +232,15 @@ STAFF_ENDPOINTS: tuple[Endpoint, ...] = (
         access="staff",
         status=204,
         codes=TOKEN,
+    ),
+    Endpoint(
+        "POST",
+        "/api/sessions/<session_pid>/forget",
+        "Forget the guests of a session",
+        forget_session,
+        access="staff",
+        status=204,
+        codes=("conflict", *TOKEN),
     ),
     Endpoint(
         "GET",

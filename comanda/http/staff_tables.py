@@ -41,6 +41,7 @@ def _party(house: House, table: OpenTable | None) -> PartyInfo | None:
         total=to_major(table.total_minor, table.minor_digits),
         pending_order=None if table.pending is None else _order(table.pending, table.minor_digits),
         orders_in_doubt=tuple(_order(one, table.minor_digits) for one in table.in_doubt),
+        join_pin=table.join_pin,
     )
 
 

@@ -253,8 +253,8 @@ class Succession:
         )
         return Front(
             house=house,
-            members=MemberTokens(b"a key that signs this evening's tokens"),
-            staff=StaffTokens(None, house.book),
+            members=MemberTokens([b"a key that signs this evening's tokens"]),
+            staff=StaffTokens((), house.book),
             metrics=Metrics(house),
             public_url=SERVER,
         )

@@ -40,7 +40,7 @@ from .tables import (
 
 Row = tuple[object, ...]
 
-_close = bulk.update(dining_sessions, ("pid",), ("closed_reason",))
+_close = bulk.update(dining_sessions, ("pid",), ("closed_reason", "closed_at", "join_pin"))
 _add_members = bulk.insert(members, ("session_pid", "member_id", "number", "name", "joined_at"))
 _add_orders = bulk.insert(order_journal, (*ORDER_FIXED, *ORDER_MOVING))
 _move_orders = bulk.update(order_journal, ("order_id",), ORDER_MOVING)
@@ -199,7 +199,8 @@ class UnitRows:
                 )
             self.requests += slots.values()
         if unit.after.closed_reason is not None and unit.before.closed_reason is None:
-            self.closed.append((pid, unit.after.closed_reason))
+            closed_at = micros(unit.after.updated_at)
+            self.closed.append((pid, unit.after.closed_reason, closed_at, unit.after.join_pin))
 
     def _collect_orders(self, unit: Unit) -> None:
         """One session's orders go one after another: an earlier one ends before a later one begins."""

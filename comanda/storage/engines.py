@@ -16,6 +16,7 @@ _PRAGMAS = (
     "PRAGMA temp_store = MEMORY",
     "PRAGMA recursive_triggers = ON",  # REPLACE deletes too: its triggers must see that
     "PRAGMA journal_size_limit = 67108864",
+    "PRAGMA secure_delete = ON",  # what is forgotten is overwritten, not only let go of
 )
 
 _STATEMENTS_CACHED = 512

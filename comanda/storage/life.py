@@ -86,6 +86,8 @@ class SessionLife(Struct, frozen=True):
     opened_at: datetime
     updated_at: datetime
     closed_reason: str | None
+    closed_at: datetime | None
+    forgotten_at: datetime | None
     seq: int
     activations: int
     members: tuple[MemberLife, ...]
@@ -124,6 +126,8 @@ def life_of(connection: Connection, session_or_order: str) -> SessionLife | None
         opened_at=moment(row.opened_at),
         updated_at=moment(row.updated_at),
         closed_reason=row.closed_reason,
+        closed_at=None if row.closed_at is None else moment(row.closed_at),
+        forgotten_at=None if row.forgotten_at is None else moment(row.forgotten_at),
         seq=row.seq,
         activations=row.epoch,
         members=tuple(

@@ -80,6 +80,7 @@ def _table_of(
         minor_digits=row.minor_digits,
         pending=pending,
         in_doubt=tuple(order for order in unsettled if order.state == "needs_staff"),
+        join_pin=row.join_pin,
     )
 
 

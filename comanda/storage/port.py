@@ -12,6 +12,7 @@ from comanda.actors.domain.menu import Menu, Restaurant, Table
 from comanda.actors.domain.messages import OrderRecord, OrderStateName, StaffOrder
 from comanda.actors.domain.order import Order, PosOutcome
 from comanda.actors.ports import (
+    Forgotten,
     Loaded,
     OpenTable,
     OrderPage,
@@ -23,7 +24,7 @@ from comanda.actors.ports import (
     Weighed,
 )
 
-from . import history, incidents, menus, occupancy, sessions
+from . import forgetting, history, incidents, menus, occupancy, sessions
 from .groups import Call, Commit, Reserve, Work, probe
 
 T = TypeVar("T")
@@ -40,12 +41,14 @@ class PortMethods(ABC):
     async def _read(self, work: Call) -> Any:
         """Have `work` done in a transaction that writes nothing; its answer."""
 
-    async def open_session(self, table: Table, pid: str, now: datetime) -> SessionKey:
-        """The table's open session; `pid` names a new one where none is open."""
+    async def open_session(
+        self, table: Table, pid: str, now: datetime, join_pin: str | None = None
+    ) -> SessionKey:
+        """The table's open session; `pid` names a new one where none is open, joined with `join_pin`."""
         there = await self._reading(lambda c: sessions.find_open_session(c, table))
         if there is not None:
             return there
-        return await self._writing(lambda c: sessions.open_session(c, table, pid, now))
+        return await self._writing(lambda c: sessions.open_session(c, table, pid, now, join_pin))
 
     async def is_occupied(self, table: Table) -> bool:
         """Whether a session is open at the table."""
@@ -164,6 +167,14 @@ class PortMethods(ABC):
     async def idle_sessions(self, before: datetime, limit: int) -> tuple[SessionKey, ...]:
         """Open sessions that nothing has changed since `before`, with no order in flight."""
         return await self._reading(lambda c: sessions.idle_sessions(c, before, limit))
+
+    async def forget_closed(self, before: datetime, now: datetime, limit: int) -> int:
+        """Forget the guests of sessions that were closed before `before`; of how many."""
+        return await self._writing(lambda c: forgetting.forget_closed(c, before, now, limit))
+
+    async def forget_session(self, key: SessionKey, now: datetime) -> Forgotten:
+        """Forget the guests of one session; what has come of it."""
+        return await self._writing(lambda c: forgetting.forget_session(c, key, now))
 
     async def probe(self) -> None:
         """Show that storage can write."""

@@ -44,6 +44,16 @@ def _json(value: object) -> str:
     return _encoder.encode(value).decode()
 
 
+def lines_text(lines: Sequence[OrderLine]) -> str:
+    """An order's lines as the journal has them."""
+    return _json(lines)
+
+
+def lines_of(text: str) -> tuple[OrderLine, ...]:
+    """The lines that `lines_text` made a text of."""
+    return _lines_decoder.decode(text)
+
+
 def last_order_text(last: LastOrder | None) -> str | None:
     """A session's `last_order` as its column has it."""
     return None if last is None else _json(last)
@@ -102,7 +112,7 @@ def order_row(order: Order) -> tuple[object, ...]:
         order.placed_by_name,
         micros(order.placed_at),
         micros(order.lock_ends_at),
-        _json(order.lines),
+        lines_text(order.lines),
         order.total_minor,
         order.currency,
         order.minor_digits,
@@ -143,7 +153,7 @@ def order_of(row: Row[*tuple[Any, ...]]) -> Order:
         placed_by_name=row.placed_by_name,
         placed_at=moment(row.placed_at),
         lock_ends_at=moment(row.lock_ends_at),
-        lines=_lines_decoder.decode(row.lines),
+        lines=lines_of(row.lines),
         total_minor=row.total_minor,
         currency=row.currency,
         minor_digits=row.minor_digits,
@@ -257,6 +267,7 @@ def session_of(
         in_doubt={order.order_id: order for order in orders if order.state == "needs_staff"},
         last_order=None if row.last_order is None else _last_order_decoder.decode(row.last_order),
         requests=_memories(requests),
+        join_pin=row.join_pin,
     )
 
 

@@ -11,6 +11,12 @@ from sqlalchemy import Connection
 
 from comanda.actors.domain.order import ORDER_TRANSITIONS
 
+from .rows import ORDER_MOVING
+from .tables import UNSETTLED
+
+A_GUEST = "a guest"
+"""The name of whoever is forgotten, as people read it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -49,6 +55,12 @@ _LINE_MOVES = " OR ".join(
         + _ORDER_OF_LINE.format(order_id="OLD.order_id", that="order_journal.state = 'rejected'")
         + ")",
     )
+)
+
+_FORGOTTEN = "EXISTS (SELECT 1 FROM dining_sessions WHERE pid = {pid} AND forgotten_at IS NOT NULL)"
+_SESSION_FORGOTTEN = _FORGOTTEN.format(pid="OLD.session_pid")
+_ORDERS_SESSION_FORGOTTEN = _FORGOTTEN.format(
+    pid="(SELECT session_pid FROM order_journal WHERE order_id = OLD.order_id)"
 )
 
 RULES = (
@@ -90,9 +102,34 @@ RULES = (
         "UPDATE",
         "a closed dining session stays closed",
         "OLD.closed_reason IS NOT NULL",
-        ("closed_reason",),
+        ("closed_reason", "closed_at"),
+    ),
+    Rule(
+        "dining_sessions_pin",
+        "dining_sessions",
+        "UPDATE",
+        "a join PIN never changes, it only goes",
+        "NEW.join_pin IS NOT NULL AND (OLD.join_pin IS NULL OR NEW.join_pin <> OLD.join_pin)",
+        ("join_pin",),
+    ),
+    Rule(
+        "dining_sessions_forgotten",
+        "dining_sessions",
+        "UPDATE",
+        "guests are forgotten once, of a closed session whose orders all have an outcome",
+        "OLD.forgotten_at IS NOT NULL OR NEW.closed_reason IS NULL OR EXISTS"
+        f" (SELECT 1 FROM order_journal WHERE session_pid = OLD.pid AND {UNSETTLED})",
+        ("forgotten_at",),
     ),
     Rule("dining_sessions_kept", "dining_sessions", "DELETE", "dining sessions are never deleted"),
+    Rule(
+        "members_name",
+        "members",
+        "UPDATE",
+        "a member's name stays until it is forgotten",
+        f"NEW.name <> '{A_GUEST}' OR NOT {_SESSION_FORGOTTEN}",
+        ("name",),
+    ),
     # --- cart lines
     Rule(
         "cart_items_first",
@@ -115,7 +152,15 @@ RULES = (
         "UPDATE",
         "a cart line changes only while it is pending and in the cart",
         "OLD.state <> 'pending' OR OLD.removed",
-        ("name", "price_minor", "qty", "note", "available"),
+        ("name", "price_minor", "qty", "available"),
+    ),
+    Rule(
+        "cart_items_note",
+        "cart_items",
+        "UPDATE",
+        "a cart line's note changes only while it is pending and in the cart, or is forgotten",
+        f"(OLD.state <> 'pending' OR OLD.removed) AND NOT (NEW.note = '' AND {_SESSION_FORGOTTEN})",
+        ("note",),
     ),
     Rule(
         "cart_items_removed",
@@ -154,12 +199,13 @@ RULES = (
         "this is no move of an order",
         f"NOT (OLD.state NOT IN ('confirmed', 'rejected') AND NEW.state = OLD.state"
         f" OR {_ORDER_MOVES})",
+        ORDER_MOVING,
     ),
     Rule(
         "order_journal_fixed",
         "order_journal",
         "UPDATE",
-        "an order's key, lines, total and payload never change",
+        "an order's key and total never change",
         columns=(
             "order_id",
             "restaurant_id",
@@ -167,16 +213,21 @@ RULES = (
             "session_pid",
             "table_label",
             "placed_by",
-            "placed_by_name",
             "placed_at",
             "lock_ends_at",
-            "lines",
             "total_minor",
             "currency",
             "minor_digits",
-            "special_instructions",
-            "payload",
         ),
+    ),
+    Rule(
+        "order_journal_content",
+        "order_journal",
+        "UPDATE",
+        "an order's lines and payload never change, until its guests are forgotten",
+        f"NEW.placed_by_name <> '{A_GUEST}' OR NEW.special_instructions <> ''"
+        f" OR length(NEW.payload) > 0 OR NOT {_SESSION_FORGOTTEN}",
+        ("placed_by_name", "lines", "special_instructions", "payload"),
     ),
     Rule(
         "order_journal_decided",
@@ -224,7 +275,30 @@ RULES = (
         "an order of the history has all its lines already",
         "EXISTS (SELECT 1 FROM orders WHERE order_id = NEW.order_id)",
     ),
-    Rule("order_lines_fixed", "order_lines", "UPDATE", "the history never changes"),
+    Rule(
+        "order_lines_fixed",
+        "order_lines",
+        "UPDATE",
+        "the history never changes",
+        columns=(
+            "order_id",
+            "number",
+            "public_id",
+            "menu_item_id",
+            "name",
+            "qty",
+            "price_minor",
+            "added_by",
+        ),
+    ),
+    Rule(
+        "order_lines_guests",
+        "order_lines",
+        "UPDATE",
+        "the history never changes, until its guests are forgotten",
+        f"NEW.note <> '' OR NEW.added_by_name <> '{A_GUEST}' OR NOT {_ORDERS_SESSION_FORGOTTEN}",
+        ("note", "added_by_name"),
+    ),
     Rule("order_lines_kept", "order_lines", "DELETE", "the history never changes"),
     Rule(
         "orders_confirmed",
@@ -243,7 +317,35 @@ RULES = (
         "NEW.total_minor <> COALESCE((SELECT SUM(qty * price_minor) FROM order_lines"
         " WHERE order_id = NEW.order_id), 0)",
     ),
-    Rule("orders_fixed", "orders", "UPDATE", "the history never changes"),
+    Rule(
+        "orders_fixed",
+        "orders",
+        "UPDATE",
+        "the history never changes",
+        columns=(
+            "order_id",
+            "restaurant_id",
+            "order_number",
+            "session_pid",
+            "table_label",
+            "placed_by",
+            "placed_at",
+            "confirmed_at",
+            "total_minor",
+            "currency",
+            "minor_digits",
+            "pos_reference",
+        ),
+    ),
+    Rule(
+        "orders_guests",
+        "orders",
+        "UPDATE",
+        "the history never changes, until its guests are forgotten",
+        f"NEW.placed_by_name <> '{A_GUEST}' OR NEW.special_instructions <> ''"
+        f" OR NOT {_SESSION_FORGOTTEN}",
+        ("placed_by_name", "special_instructions"),
+    ),
     Rule("orders_kept", "orders", "DELETE", "the history never changes"),
 )
 

@@ -40,6 +40,7 @@ _insert_unless_open = bulk.insert(
         "epoch",
         "seq",
         "next_position",
+        "join_pin",
     ),
     "ON CONFLICT DO NOTHING",  # somebody else may have opened the table since it was looked at
 )
@@ -125,8 +126,10 @@ def find_open_session(connection: Connection, table: Table) -> SessionKey | None
     return None if row is None else SessionKey(row.restaurant_id, row.pid)
 
 
-def open_session(connection: Connection, table: Table, pid: str, now: datetime) -> SessionKey:
-    """The table's open session; `pid` names a new one where none is open.
+def open_session(
+    connection: Connection, table: Table, pid: str, now: datetime, join_pin: str | None = None
+) -> SessionKey:
+    """The table's open session; `pid` names a new one where none is open, joined with `join_pin`.
 
     Raises:
         LookupError: storage has no such restaurant.
@@ -154,6 +157,7 @@ def open_session(connection: Connection, table: Table, pid: str, now: datetime) 
                 0,
                 0,
                 0,
+                join_pin,
             )
         ],
     )

@@ -35,6 +35,9 @@ UNSETTLED = "state IN ('prepared', 'sent', 'unknown', 'needs_staff')"
 OPEN = "closed_reason IS NULL"
 """Dining sessions whose party is there, in the words of their partial indexes."""
 
+REMEMBERED = "closed_at IS NOT NULL AND forgotten_at IS NULL"
+"""Closed dining sessions whose guests are still known by name, in the words of their partial index."""
+
 STANDING = "closed_at IS NULL"
 """Incidents that the staff have not closed, in the words of their partial index."""
 
@@ -118,12 +121,16 @@ dining_sessions = Table(
     Column("next_position", Integer, nullable=False),
     Column("last_order", Text),
     Column("closed_reason", String),
+    Column("closed_at", BigInteger),
+    Column("join_pin", String),
+    Column("forgotten_at", BigInteger),
     CheckConstraint("epoch >= 0 AND seq >= 0 AND next_position >= 0", name="counters"),
     # No index holds what an edit changes: a commit touches none.
     _partial(
         "uq_dining_sessions_open_table", "restaurant_id", "table_code", where=OPEN, unique=True
     ),
     _partial("ix_dining_sessions_open_since", "opened_at", where=OPEN),
+    _partial("ix_dining_sessions_remembered", "closed_at", where=REMEMBERED),
     sqlite_with_rowid=False,
 )
 
@@ -146,7 +153,7 @@ order_journal = Table(
     Column("order_id", String, primary_key=True),
     Column("restaurant_id", ForeignKey("restaurants.restaurant_id"), nullable=False),
     Column("order_number", BigInteger, nullable=False),
-    Column("session_pid", ForeignKey("dining_sessions.pid"), nullable=False),
+    Column("session_pid", ForeignKey("dining_sessions.pid"), nullable=False, index=True),
     Column("table_label", String, nullable=False),
     Column("state", String, nullable=False),
     Column("placed_by", String, nullable=False),

@@ -211,6 +211,7 @@ def make_house(
     clock: Clock | None = None,
     ids: CountedIds | None = None,
     times: PosTimes | None = None,
+    pins: Callable[[], str] | None = None,
 ) -> House:
     """A house over this store, nothing running yet."""
     return House(
@@ -219,6 +220,7 @@ def make_house(
         clock=clock or VirtualClock(),
         ids=ids or CountedIds(),
         new_pid=lambda: f"session_{next(_pids)}",
+        new_pin=pins,
         frame=as_line,
         pos_times=times or PosTimes(jitter=0),
         limits=limits or HouseLimits(),
@@ -234,15 +236,18 @@ async def open_house(
     limits: HouseLimits | None = None,
     ids: CountedIds | None = None,
     times: PosTimes | None = None,
+    pins: Callable[[], str] | None = None,
 ) -> AsyncIterator[House]:
     """A running house, on an inline store in memory unless one is given; stopped at the end."""
     if store is None:
         with open_inline() as inline:
             await inline.install((RESTAURANT,), "menu")
-            async with open_house(pos, store=inline, limits=limits, ids=ids, times=times) as house:
+            async with open_house(
+                pos, store=inline, limits=limits, ids=ids, times=times, pins=pins
+            ) as house:
                 yield house
         return
-    house = make_house(store, pos or ScriptedPos(), limits=limits, ids=ids, times=times)
+    house = make_house(store, pos or ScriptedPos(), limits=limits, ids=ids, times=times, pins=pins)
     async with trio.open_nursery() as nursery:
         await nursery.start(house.run)
         yield house

@@ -242,3 +242,34 @@ def test_the_servers_no_is_its_sentence_and_exit_code_1(
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"comanda: {sentence}")
     assert done.stderr.count("\n") == 1
+
+
+def test_the_staff_have_the_guests_of_a_closed_session_forgotten(hasty: Server) -> None:
+    order_id = left_to_the_staff(hasty, 9)
+    session = session_of(hasty, order_id)
+    refused = run("forget", session, "--server", hasty.url, **TOKEN)
+    assert refused.returncode == 1
+    assert "close it first" in refused.stderr
+    headers = {"Authorization": f"Bearer {STAFF_TOKEN}"}
+    url = f"{hasty.url}/api/sessions/{session}/close"
+    assert httpx.post(url, headers=headers, trust_env=False, timeout=30).status_code == 204
+    refused = run("forget", session, "--server", hasty.url, **TOKEN)
+    assert "settle it first" in refused.stderr
+    run("resolve", order_id, "rejected", "--reason", "Gone", "--server", hasty.url, **TOKEN)
+    done = run("forget", session, "--server", hasty.url, **TOKEN)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"The guests of {session} are forgotten\n"
+    (line,) = (one for one in orders(hasty).splitlines() if one.startswith(f"{order_id}\t"))
+    assert "\ta guest\t" in line
+
+
+def session_of(server: Server, order_id: str) -> str:
+    listed = json.loads(orders(server, "--json"))["orders"]
+    (found,) = (one["session_pid"] for one in listed if one["order_id"] == order_id)
+    return str(found)
+
+
+def test_forgetting_a_session_that_there_is_not_says_so(hasty: Server) -> None:
+    done = run("forget", "session_none", "--server", hasty.url, **TOKEN)
+    assert done.returncode == 1
+    assert "There is no such session" in done.stderr

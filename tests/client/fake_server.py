@@ -10,7 +10,7 @@ import trio
 import trio.testing
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
 
-from comanda.actors.domain.inputs import Admit, ByMember, Decision, Input
+from comanda.actors.domain.inputs import Admit, Admitted, ByMember, Decision, Input
 from comanda.actors.domain.messages import (
     CartCommand,
     Error,
@@ -133,7 +133,9 @@ class FakeServer:
             raise httpx.ConnectError("nobody there")
         if path.endswith("/join"):
             name = msgspec.json.decode(request.content)["name"]
-            member_id = self.hears(Admit(name)).reply
+            admitted = self.hears(Admit(name)).reply
+            assert isinstance(admitted, Admitted)
+            member_id = admitted.member_id
             return self._json(
                 201,
                 {

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from comanda.actors import audience, carrier
+from comanda.actors import audience, carrier, door
 from comanda.actors.domain import messages, money, session
 from comanda.actors.domain.messages import ClientSettings, encode
 from comanda.actors.house import HouseLimits
@@ -82,6 +82,16 @@ LIMITS: dict[str, float] = {
     "bad messages in a row until close 1008": FRONT.bad_messages,
     "requests a second, one address": FRONT.requests_a_second,
     "requests at once, one address": FRONT.request_burst,
+    "requests a second, one member's token": FRONT.member_requests_a_second,
+    "requests at once, one member's token": FRONT.member_request_burst,
+    "requests a second, one staff token": FRONT.staff_requests_a_second,
+    "requests at once, one staff token": FRONT.staff_request_burst,
+    "digits of a join PIN": messages.PIN_DIGITS,
+    "wrong PINs of a session until joining it rests": door.WRONG_PINS,
+    "seconds of the first such rest": door.FIRST_REST_SECONDS,
+    "seconds of the longest such rest": door.LONGEST_REST_SECONDS,
+    "wrong PINs a minute, one address": FRONT.wrong_pins_a_minute,
+    "wrong PINs at once, one address": FRONT.wrong_pins,
     "joins a minute, one address": FRONT.joins_a_minute,
     "joins at once, one address": FRONT.join_burst,
     "connections of one address": FRONT.connections,
@@ -92,7 +102,7 @@ LIMITS: dict[str, float] = {
     "seconds between the server's pings": WORKER.ping_interval_seconds,
     "seconds for a sign of life after a ping": WORKER.pong_timeout_seconds,
 }
-INSIDE = {"MAX_ADDRESSES"}
+INSIDE = {"MAX_BUCKETS"}
 """Bounds that no client can meet."""
 
 

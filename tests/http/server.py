@@ -44,7 +44,7 @@ CART_ITEM = "public_id menu_item_id name unit_price qty note state available add
 SNAPSHOT = (
     "session_pid seq items total currency cart_locked locked_by_member locked_by_name "
     "pending_order_id order_processing_status pending_order orders_in_doubt last_order members "
-    "last_updated"
+    "last_updated join_pin"
 )
 ORDER = (
     "order_id restaurant_id order_number session_pid table state placed_by placed_at confirmed_at "

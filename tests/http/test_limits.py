@@ -3,7 +3,7 @@
 import pytest
 
 from comanda.http import limits
-from comanda.http.limits import AddressBuckets, AddressCounts, Bucket
+from comanda.http.limits import AddressCounts, Bucket, Buckets
 
 
 class Clock:
@@ -30,7 +30,7 @@ def test_a_bucket_gives_its_burst_at_once_and_then_its_rate() -> None:
 
 
 async def test_each_address_has_a_bucket_of_its_own() -> None:
-    buckets = AddressBuckets(0.001, 1)
+    buckets = Buckets(0.001, 1)
     assert buckets.take("a") == 0
     assert buckets.take("a") > 0
     assert buckets.take("b") == 0
@@ -39,8 +39,8 @@ async def test_each_address_has_a_bucket_of_its_own() -> None:
 async def test_the_address_that_was_silent_longest_is_forgotten_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(limits, "MAX_ADDRESSES", 2)
-    buckets = AddressBuckets(0.001, 1)
+    monkeypatch.setattr(limits, "MAX_BUCKETS", 2)
+    buckets = Buckets(0.001, 1)
     buckets.take("a")
     buckets.take("b")
     buckets.take("a")

@@ -61,6 +61,28 @@ describe("sitting down", () => {
     assert.deepEqual(world.texts(), ["The table is full"]);
   });
 
+  it("a table that asks for its PIN is joined with it, and shows it from then on", async () => {
+    const world = new World();
+    const seated = world.answers.get("/api/tables/demo-1/join");
+    world.answers.set("/api/tables/demo-1/join", REFUSED(403, "pin_required", "Ask them for the table's PIN"));
+    await world.phone().start();
+    assert.equal(world.state.pinNeeded, false);
+    assert.equal(await world.connection.join("Ana"), false);
+    assert.deepEqual([world.state.phase, world.state.pinNeeded], ["needs_name", true]);
+    assert.deepEqual(world.texts(), []); // the form says it
+
+    world.answers.set("/api/tables/demo-1/join", REFUSED(403, "pin_wrong", "This is not the table's PIN"));
+    assert.equal(await world.connection.join("Ana", "9999"), false);
+    assert.deepEqual([world.state.phase, world.state.pinNeeded], ["needs_name", true]);
+    assert.deepEqual(world.texts(), ["This is not the table's PIN"]);
+
+    world.answers.set("/api/tables/demo-1/join", seated);
+    world.answers.set("/api/sessions/session_1/cart", () => [200, { ...snapshot(1), join_pin: "0482" }]);
+    assert.equal(await world.connection.join("Ana", "0482"), true);
+    assert.deepEqual(JSON.parse(world.bodies.at(-1)), { name: "Ana", pin: "0482" });
+    assert.deepEqual([world.state.phase, world.state.pinNeeded, world.state.joinPin], ["seated", false, "0482"]);
+  });
+
   it("a table that cannot be looked at is tried again, at once when the network is back", async () => {
     const world = new World();
     world.networkUp = false;

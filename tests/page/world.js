@@ -202,6 +202,7 @@ export class World {
   answersPings = true;
   sockets = []; // every websocket ever opened
   requests = []; // every HTTP request: "GET /api/…"
+  bodies = []; // what stood in those that had a body
   answers = new Map(); // path → () => [status, body, headers], or a promise of it
   outside = () => {}; // tells the phone of "online", "offline", "visible"
   chance = 0.5;
@@ -293,9 +294,10 @@ export class World {
     return this.state.notices.map((notice) => notice.text);
   }
 
-  #fetch = async (url, { method, headers }) => {
+  #fetch = async (url, { method, headers, body: sent }) => {
     const { pathname } = new URL(url);
     this.requests.push(`${method} ${pathname}`);
+    if (sent !== undefined) this.bodies.push(sent);
     if (!this.networkUp) throw new TypeError("Failed to fetch");
     const [status, body, more = {}] = await this.answers.get(pathname)(headers);
     return {

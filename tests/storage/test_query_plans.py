@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
-from comanda.storage import history, incidents, occupancy, sessions
+from comanda.actors.ports import SessionKey
+from comanda.storage import forgetting, history, incidents, occupancy, sessions
 from comanda.storage.inline import open_inline
 
 from .house import NOW
@@ -57,6 +58,9 @@ def reads_the_whole_journal(step: str) -> bool:
         lambda c: incidents.voids_due(c, NOW, 10),
         lambda c: sessions.overdue_orders(c, NOW, 10),
         sessions.unsettled_sessions,
+        lambda c: forgetting.forget_closed(c, NOW, NOW, 10),
+        lambda c: forgetting.forget_session(c, SessionKey(7, "S1"), NOW),
+        lambda c: forgetting._forget(c, ["S1", "S2"], NOW),
         lambda c: occupancy.open_tables(c, 7),
         lambda c: history.orders_page(c, 7, ("needs_staff",), None, 10),
         lambda c: history.orders_page(c, 7, ("needs_staff", "unknown"), None, 10),
@@ -69,6 +73,9 @@ def reads_the_whole_journal(step: str) -> bool:
         "voids",
         "locks",
         "orders in flight",
+        "guests to be forgotten",
+        "a session to be forgotten",
+        "what its guests have ordered",
         "tables",
         "a page of what waits",
         "a page of what has no outcome",

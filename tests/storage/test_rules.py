@@ -17,7 +17,7 @@ STATES: tuple[OrderStateName, ...] = tuple(ORDER_TRANSITIONS)
 GROUND = """
 INSERT INTO restaurants VALUES (7, 'Trattoria', 'INR', 2, NULL, 0, 'd');
 INSERT INTO tables VALUES ('T1', 7, 'Table 1', 0, TRUE);
-INSERT INTO dining_sessions VALUES ('S1', 7, 'T1', 'Table 1', 'INR', 2, 1, 1, 5, 5, 3, NULL, NULL);
+INSERT INTO dining_sessions SELECT 'S1', 7, 'T1', 'T', 'INR', 2, 1, 1, 5, 5, 3, NULL, NULL, NULL, NULL, NULL;
 """
 
 
@@ -216,7 +216,7 @@ def test_a_line_is_locked_by_an_order_of_its_own_session_only(sql: Connection) -
     sql.execute(
         text(
             "INSERT INTO dining_sessions VALUES"
-            " ('S2', 7, 'T2', 'Table 2', 'INR', 2, 1, 1, 0, 0, 0, NULL, NULL)"
+            " ('S2', 7, 'T2', 'Table 2', 'INR', 2, 1, 1, 0, 0, 0, NULL, NULL, NULL, NULL, NULL)"
         )
     )
     journal(sql, 1, session="S2")
@@ -320,7 +320,7 @@ def test_epoch_and_seq_never_go_back(sql: Connection) -> None:
 def test_a_table_has_one_open_session_and_a_closed_one_stays_closed(sql: Connection) -> None:
     second = (
         "INSERT INTO dining_sessions VALUES"
-        " ('S2', 7, 'T1', 'Table 1', 'INR', 2, 1, 1, 0, 0, 0, NULL, NULL)"
+        " ('S2', 7, 'T1', 'Table 1', 'INR', 2, 1, 1, 0, 0, 0, NULL, NULL, NULL, NULL, NULL)"
     )
     refused(sql, second, "dining_sessions.table_code")
     sql.execute(text("UPDATE dining_sessions SET closed_reason = 'staff'"))

@@ -1,6 +1,7 @@
 """`decide`: one input upon one state. Synchronous and pure; refusals are values, bugs raise."""
 
 from hashlib import blake2b
+from hmac import compare_digest
 
 from msgspec.structs import replace
 
@@ -8,6 +9,7 @@ from .changes import Changes, Member, Remembered
 from .editing import edit, follow_menu
 from .inputs import (
     Admit,
+    Admitted,
     ByMember,
     CallAnswered,
     CallStarting,
@@ -132,6 +134,9 @@ def _admit(session: Session, said: Admit, context: Context) -> Decision | Refusa
         return refuse("session_closed", "This table's session is closed")
     if len(session.members) >= MAX_MEMBERS:
         return refuse("too_busy", f"A table seats at most {MAX_MEMBERS} members")
+    unproved = _unproved(session, said)
+    if unproved is not None:
+        return unproved
     member = Member(context.ids.member_id(), said.name, context.now)
     after = replace(
         session,
@@ -142,11 +147,29 @@ def _admit(session: Session, said: Admit, context: Context) -> Decision | Refusa
     changes = Changes()
     changes.members.append(member)
     joined = MemberJoined(after.seq, JoinedMember(member.member_id, member.name), context.now)
-    return Decision(after, (joined,), changes, reply=member.member_id)
+    admitted = Admitted(member.member_id, session.join_pin)
+    return Decision(after, (joined,), changes, reply=admitted)
+
+
+def _unproved(session: Session, said: Admit) -> Refusal | None:
+    """The refusal of somebody who does not know the PIN. The first of a table is who is told it."""
+    if session.join_pin is None or not session.members:
+        return None
+    if said.pin is None:
+        return refuse("pin_required", "Somebody sits here already: ask them for the table's PIN")
+    if not compare_digest(said.pin.encode(), session.join_pin.encode()):
+        return refuse("pin_wrong", "This is not the table's PIN; ask who sits there")
+    return None
 
 
 def _close(session: Session, said: CloseSession, context: Context) -> Decision:
     if session.closed_reason is not None:
         return Decision(session, (), Changes())
-    after = replace(session, seq=session.seq + 1, updated_at=context.now, closed_reason=said.reason)
+    after = replace(
+        session,
+        seq=session.seq + 1,
+        updated_at=context.now,
+        closed_reason=said.reason,
+        join_pin=None,
+    )
     return Decision(after, (SessionClosed(after.seq, said.reason, context.now),), Changes())

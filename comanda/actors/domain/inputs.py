@@ -20,9 +20,20 @@ class ByMember(Struct, frozen=True):
 
 
 class Admit(Struct, frozen=True):
-    """Somebody sits down. The reply is the new member's id."""
+    """Somebody sits down, saying the session's join PIN where they know one.
+
+    The reply is an `Admitted`.
+    """
 
     name: str
+    pin: str | None = None
+
+
+class Admitted(Struct, frozen=True):
+    """Who has just sat down, and the PIN with which others may; None where they need none."""
+
+    member_id: str
+    join_pin: str | None
 
 
 class FollowMenu(Struct, frozen=True):

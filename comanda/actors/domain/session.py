@@ -100,7 +100,8 @@ class Session(Struct, frozen=True):
 
     `lines` is the cart; the lines of confirmed orders and of orders in doubt have left it. `pending` is
     the order that holds the lock, `in_doubt` those whose lock has ended. `retired` are the public ids of
-    lines that have left the cart.
+    lines that have left the cart. `join_pin` is what whoever joins must say once somebody sits here;
+    None where nothing is asked, and when the session has closed.
     """
 
     pid: str
@@ -121,6 +122,7 @@ class Session(Struct, frozen=True):
     in_doubt: dict[str, Order] = msgspec.field(default_factory=dict)
     last_order: LastOrder | None = None
     requests: dict[str, RequestMemory] = msgspec.field(default_factory=dict)
+    join_pin: str | None = None
 
     @property
     def total_minor(self) -> int:
@@ -172,6 +174,7 @@ class Session(Struct, frozen=True):
             last_order=self.last_order,
             members=self.present(online),
             last_updated=self.updated_at,
+            join_pin=self.join_pin,
         )
 
 

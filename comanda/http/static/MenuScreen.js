@@ -10,7 +10,7 @@ import { button, label } from "./wording.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./view.js";
 
 export function MenuScreen({ table, store }) {
-  const { menu, restaurant, orders, members, memberId } = table;
+  const { menu, restaurant, orders, members, memberId, joinPin } = table;
   return html`
     <header class="head">
       <h1>${restaurant?.name ?? html`<span class="bone title"></span>`}</h1>
@@ -19,6 +19,7 @@ export function MenuScreen({ table, store }) {
         <${Receipt} /> ${button.orders}${orders.length > 0 && html` <span class="tag good number">${orders.length}</span>`}
       </button>
       <${People} members=${members} memberId=${memberId} />
+      ${joinPin !== null && html`<p class="pin small">${label.pinIs} <strong class="number">${joinPin}</strong>${label.pinFor}</p>`}
     </header>
     ${menu === null
       ? html`<${Bones} />`

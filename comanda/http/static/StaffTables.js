@@ -31,7 +31,7 @@ function OpenTable({ table, restaurant, onClose }) {
     <article class="staff-card" aria-labelledby=${title}>
       <div class="staff-card-head">
         <h3 id=${title}>${label.table(table.label)}</h3>
-        <p class="soft small">${label.since(time(party.opened_at))}</p>
+        <p class="soft small">${label.since(time(party.opened_at))}${party.join_pin && label.pin(party.join_pin)}</p>
       </div>
       ${party.members.length > 0
         ? html`<ul class="staff-people" aria-label=${label.table(table.label)}>

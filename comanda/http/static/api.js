@@ -14,9 +14,10 @@ export function createApi({ baseUrl, fetch, clock }) {
       return (await call("GET", `/api/tables/${part(tableCode)}`)).told;
     },
 
-    /** Sit down. */
-    async join(tableCode, name) {
-      return (await call("POST", `/api/tables/${part(tableCode)}/join`, { body: { name } })).told;
+    /** Sit down. `pin` is the table's, null where it is not known. */
+    async join(tableCode, name, pin) {
+      const body = pin === null ? { name } : { name, pin };
+      return (await call("POST", `/api/tables/${part(tableCode)}/join`, { body })).told;
     },
 
     /** The cart snapshot. */

@@ -51,6 +51,8 @@ const USUAL_MINOR_DIGITS = 2;
  * @property {"starting"|"no_table"|"needs_name"|"joining"|"seated"|"closed"} phase  Where this phone is:
  *   `needs_name` wants `connection.join(name)`; `closed` has `closedReason`.
  * @property {string} rememberedName  The name used last; "" for none.
+ * @property {boolean} pinNeeded  With `needs_name`: the table asks for its PIN, so `connection.join(name, pin)`.
+ * @property {string|null} joinPin  What others must say to sit down here too; show it. Null: nothing.
  * @property {string|null} closedReason
  * @property {"idle"|"connecting"|"connected"|"reconnecting"|"lost"} connection  `reconnecting`:
  *   "Connection lost. Reconnecting..."; `lost`: offer "Tap to reconnect" (`connection.reconnectNow()`).
@@ -82,6 +84,7 @@ export function cartState({ table, edits, here, around, menuItem }) {
     lastOrder: table.last_order,
     ordersInDoubt: table.orders_in_doubt,
     closedReason: table.closed_reason,
+    joinPin: table.join_pin,
   });
 }
 

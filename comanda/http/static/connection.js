@@ -122,20 +122,21 @@ export function setupConnection(options) {
     });
   }
 
-  async function join(newName) {
+  async function join(newName, pin = null) {
     store.set({ phase: "joining" });
     try {
-      const answer = await api.join(tableCode, newName);
+      const answer = await api.join(tableCode, newName, pin);
       if (closed) return false;
       kept.keepName(newName);
       const { session_pid, member_id, member_token, restaurant, table, settings } = answer;
       sit({ session_pid, member_id, member_token, restaurant, table, settings });
-      store.set({ rememberedName: newName });
+      store.set({ rememberedName: newName, pinNeeded: false });
       await loadCartSnapshot(); // on a connection that is open: there before a websocket is
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      store.set({ phase: "needs_name" });
-      store.notify("error", error.code, error.message);
+      const pinNeeded = store.getState().pinNeeded || error.code === "pin_required";
+      store.set({ phase: "needs_name", pinNeeded });
+      if (error.code !== "pin_required") store.notify("error", error.code, error.message);
       return false;
     }
     return true;

@@ -70,6 +70,7 @@ export const label = {
   free: "Free",
   table: (name) => `Table ${name}`,
   since: (time) => `since ${time}`,
+  pin: (pin) => `, PIN ${pin}`,
   nobody: "Nobody has sat down yet",
   away: (name) => `${name} (away)`,
   cart: "Cart",

@@ -17,6 +17,7 @@ export function emptyTable() {
     last_order: null,
     last_updated: null,
     closed_reason: null,
+    join_pin: null,
   };
 }
 

@@ -1,6 +1,6 @@
 from comanda.actors.domain.changes import Member
 from comanda.actors.domain.decide import decide
-from comanda.actors.domain.inputs import Admit
+from comanda.actors.domain.inputs import Admit, Admitted
 from comanda.actors.domain.messages import (
     AddItem,
     JoinedMember,
@@ -18,7 +18,7 @@ def test_who_sits_down_becomes_a_member_and_everybody_hears_it() -> None:
     table.passes(5)
     decision = table.hears(Admit("Ben"))
     ben = Member("member_2", "Ben", table.now)
-    assert decision.reply == "member_2"
+    assert decision.reply == Admitted("member_2", None)
     assert list(table.session.members.values()) == [Member("member_1", "Ana", NOW), ben]
     assert decision.changes.members == [ben]
     event = only(MemberJoined, decision.events)

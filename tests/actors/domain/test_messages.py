@@ -432,6 +432,7 @@ SNAPSHOT = CartSnapshot(
     last_order=LastOrder("ORD-7-12343", "failed", "No", True, "member_123", 2, "By the window"),
     members=(PresentMember("member_123", "Ana", True),),
     last_updated=WHEN,
+    join_pin="0482",
 )
 SNAPSHOT_FIELDS = {
     "type": "cart_snapshot",
@@ -467,6 +468,7 @@ SNAPSHOT_FIELDS = {
     },
     "members": [{"member_id": "member_123", "name": "Ana", "online": True}],
     "last_updated": ON_THE_WIRE,
+    "join_pin": "0482",
 }
 
 TOLD: list[tuple[Told, dict[str, Any]]] = [

@@ -26,6 +26,7 @@ FIELDS = {
     "last_order",
     "members",
     "last_updated",
+    "join_pin",
 }
 SPECIFIED = {
     "items",
@@ -77,6 +78,7 @@ def test_an_empty_table_says_so() -> None:
         "last_order": None,
         "members": [{"member_id": "member_1", "name": "Ana", "online": False}],
         "last_updated": "2024-01-15T10:30:00Z",
+        "join_pin": None,
     }
 
 

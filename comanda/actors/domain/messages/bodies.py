@@ -7,7 +7,15 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from .shapes import OrderRecord, PresentMember, StaffOrder
-from .vocabulary import EventId, MemberName, OrderId, OrderStateName, PosReference, Reason
+from .vocabulary import (
+    EventId,
+    JoinPin,
+    MemberName,
+    OrderId,
+    OrderStateName,
+    PosReference,
+    Reason,
+)
 
 
 class ClientSettings(Struct, frozen=True):
@@ -30,9 +38,10 @@ class ClientSettings(Struct, frozen=True):
 
 
 class JoinBody(Struct, frozen=True):
-    """Who sits down."""
+    """Who sits down. `pin` is the table's, where joining it needs one."""
 
     name: MemberName
+    pin: JoinPin | None = None
 
 
 class RestaurantInfo(Struct, frozen=True):
@@ -61,7 +70,10 @@ class TableAnswer(Struct, frozen=True):
 
 
 class JoinAnswer(Struct, frozen=True):
-    """A seat at the table. `member_token` opens the dining session's websocket and calls, nothing else."""
+    """A seat at the table. `member_token` opens the dining session's websocket and calls, nothing else.
+
+    `join_pin` is what others must say to sit down here too; null where joining needs none.
+    """
 
     session_pid: str
     member_id: str
@@ -70,6 +82,7 @@ class JoinAnswer(Struct, frozen=True):
     restaurant: RestaurantInfo
     table: TableInfo
     settings: ClientSettings = ClientSettings()
+    join_pin: str | None = None
 
 
 class MenuEntry(Struct, frozen=True):
@@ -134,7 +147,8 @@ class UnsettledOrder(Struct, frozen=True):
 class PartyInfo(Struct, frozen=True):
     """Who is at a table since when, what their cart costs, and what became of their orders.
 
-    `pending_order` holds the cart's lock; `orders_in_doubt` wait for the staff.
+    `pending_order` holds the cart's lock; `orders_in_doubt` wait for the staff. `join_pin` is what
+    others must say to join, null where they need none.
     """
 
     session_pid: str
@@ -143,6 +157,7 @@ class PartyInfo(Struct, frozen=True):
     total: Decimal
     pending_order: UnsettledOrder | None
     orders_in_doubt: tuple[UnsettledOrder, ...]
+    join_pin: str | None = None
 
 
 class StaffTable(Struct, frozen=True):

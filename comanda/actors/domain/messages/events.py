@@ -172,4 +172,6 @@ class Rejection(Struct, frozen=True):
     def as_error(self, request_id: str | None) -> Error:
         """The wire's form of this refusal, for the sender alone."""
         assert self.code != "conflict", "no member's command is answered so"
+        assert self.code != "pin_required", "who is a member has said it"
+        assert self.code != "pin_wrong", "who is a member has said it"
         return Error(self.code, self.message, request_id, self.retry_after)

@@ -138,7 +138,10 @@ class JoinedMember(Struct, frozen=True):
 
 
 class CartSnapshot(Struct, frozen=True, tag="cart_snapshot"):
-    """The whole truth about a table at `seq`."""
+    """The whole truth about a table at `seq`.
+
+    `join_pin` is what others must say to sit down here too; null where joining needs none.
+    """
 
     session_pid: str
     seq: int
@@ -155,3 +158,4 @@ class CartSnapshot(Struct, frozen=True, tag="cart_snapshot"):
     last_order: LastOrder | None
     members: tuple[PresentMember, ...]
     last_updated: datetime
+    join_pin: str | None = None

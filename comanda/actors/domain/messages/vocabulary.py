@@ -13,6 +13,9 @@ MAX_NAME_CHARACTERS = 40
 MAX_SENTENCE_CHARACTERS = 200
 """What is wrong with a message; the decoder may quote the message itself."""
 
+PIN_DIGITS = 4
+"""Of a join PIN: said across a table and typed with a thumb. What guards it is how few may be tried."""
+
 MAX_REASON_CHARACTERS = 200
 MAX_REFERENCE_CHARACTERS = 100
 MAX_ORDER_ID_CHARACTERS = 64
@@ -28,6 +31,7 @@ Note = Annotated[str, Meta(max_length=MAX_NOTE_CHARACTERS)]
 Instructions = Annotated[str, Meta(max_length=MAX_INSTRUCTIONS_CHARACTERS)]
 MenuItemId = Annotated[int, Meta(ge=0, le=2**53)]
 MemberName = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_CHARACTERS)]
+JoinPin = Annotated[str, Meta(pattern=rf"^[0-9]{{{PIN_DIGITS}}}(?!\n)$")]
 Total = Annotated[float, Meta(ge=0)]
 EventId = Annotated[str, Meta(min_length=1, max_length=MAX_EVENT_ID_CHARACTERS)]
 OrderId = Annotated[str, Meta(min_length=1, max_length=MAX_ORDER_ID_CHARACTERS)]
@@ -58,5 +62,5 @@ ErrorCode = Literal[
     "storage_unavailable",
     "session_closed",
 ]
-RefusalCode = ErrorCode | Literal["conflict"]
-"""`conflict` answers the staff alone, over HTTP."""
+RefusalCode = ErrorCode | Literal["conflict", "pin_required", "pin_wrong"]
+"""The further ones are answered over HTTP alone: `conflict` to the staff, the others to who joins."""

@@ -922,6 +922,18 @@ async def test_too_many_connections_get_503() -> None:
         assert await client.read_text() == "inside"
 
 
+async def test_one_connection_too_many_that_is_reset_at_once_ends_nothing() -> None:
+    async with serving(echoing(), max_connections=1) as served, member(served) as client:
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", served.port)) as hasty:
+                hasty.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await client.send_frame(TEXT, b"inside")
+        assert await client.read_text() == "inside"
+        async with connected(served) as refused:
+            assert " 503 " in await refused.read_head()
+        assert not served.ended.is_set()
+
+
 # 9. The close handshake
 
 

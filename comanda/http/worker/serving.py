@@ -88,8 +88,7 @@ class Worker:
         if self.context.terminated.is_set():
             return
         if len(self.connections) >= self.limits.max_connections:
-            with trio.move_on_after(self.limits.write_timeout_seconds):
-                await stream.send_all(_TOO_MANY)
+            await self._turn_away(stream)
             return
         connection = Connection(self, stream)
         self.connections.add(connection)
@@ -99,6 +98,16 @@ class Worker:
             self.connections.discard(connection)
             if not self.connections:
                 self._empty.unpark_all()
+
+    async def _turn_away(self, stream: Any) -> None:
+        """One connection too many. With TLS it ends without a word: to shake hands first would be
+        the work that the bound is to spare, and connections that nobody counts."""
+        if isinstance(stream, trio.SSLStream):
+            return
+        with trio.move_on_after(self.limits.write_timeout_seconds):
+            # The peer may have gone before it was accepted; what left here would end the process.
+            with contextlib.suppress(trio.BrokenResourceError):
+                await stream.send_all(_TOO_MANY)
 
     async def drain(self) -> None:
         """Close websockets 1012, let requests finish; return when all is over, or time is."""

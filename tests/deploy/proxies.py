@@ -15,7 +15,7 @@ import pytest
 from tests.certificates import Certificate, make_certificate
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 REQUIRED = os.environ.get("COMANDA_TEST_REQUIRE_PROXIES") == "1"
 
 

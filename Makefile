@@ -4,9 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PEERS_READY := $(VENV)-bench/.ready
+SUPPLY_READY := $(VENV)-supply/.ready
+SUPPLY := $(VENV)-supply/bin
 
 .PHONY: install demo test check format bench bench-street bench-idle autobahn chaos lock vendor simulate \
-	evening clean
+	abuse evening audit sbom dist clean
 
 install: $(READY)
 
@@ -68,7 +70,32 @@ lock:
 	$(VENV)-lock/bin/pip install --quiet pip-tools
 	$(VENV)-lock/bin/pip-compile --quiet --extra dev --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
 	$(VENV)-lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o benchmarks/requirements.lock benchmarks/requirements.in
+	cp requirements.lock deploy/requirements.lock  # whose versions it keeps, without what only we need
+	$(VENV)-lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o deploy/requirements.lock pyproject.toml
+	$(VENV)-lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o supply/requirements.lock supply/requirements.in
 	rm -rf $(VENV)-lock
+
+$(SUPPLY_READY): supply/requirements.lock
+	$(PYTHON) -m venv $(VENV)-supply
+	$(SUPPLY)/pip install --quiet --disable-pip-version-check --require-hashes -r supply/requirements.lock
+	touch $@
+
+# Known weaknesses of everything that is locked; ends with 3 where nobody could look them up.
+audit: $(SUPPLY_READY)
+	$(PYTHON) tools/audit.py $(SUPPLY)/pip-audit deploy/requirements.lock requirements.lock supply/requirements.lock
+
+# What a release is made of: the wheel's Python packages and the page's libraries.
+sbom: $(SUPPLY_READY)
+	mkdir -p dist
+	$(SUPPLY)/python tools/sbom.py deploy/requirements.lock comanda/http/static/vendor/packages.toml dist/comanda.cdx.json
+
+# A release's files: the same commit makes the same bytes.
+dist: $(SUPPLY_READY)
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(SUPPLY)/python -m build --no-isolation --outdir dist
+	cp deploy/requirements.lock dist/requirements.lock
+	$(MAKE) --no-print-directory sbom
+	cd dist && sha256sum * > SHA256SUMS
 
 # The page's libraries, from npm at the versions and hashes in the list; needs npm. Changes nothing
 # unless the list has changed.
@@ -88,4 +115,4 @@ evening: $(READY)
 	$(BIN)/python -m tools.evening
 
 clean:
-	rm -rf $(VENV) $(VENV)-bench benchmarks/peers/node/node_modules
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-supply dist benchmarks/peers/node/node_modules

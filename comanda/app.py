@@ -36,6 +36,7 @@ from comanda.storage.engines import sync_engine
 from comanda.storage.owning import owned
 from comanda.storage.store import open_store
 from comanda.system import RandomIds, SystemClock
+from comanda.tls import server_context
 from comanda.webhooks import SecretUnfit
 
 log = get_log("comanda.app")
@@ -81,6 +82,7 @@ async def serve(
     pos_token = settings.read_pos_token()
     callbacks = _callbacks(settings)
     failpoints = _failpoints(settings)
+    tls = server_context(settings)
     sockets = bind(settings.host, settings.port)
     async with AsyncExitStack() as stack:
         for sock in sockets:
@@ -109,10 +111,14 @@ async def serve(
             callbacks,
         )
         port: int = sockets[0].getsockname()[1]
-        url = settings.public_url or _url(settings.host, port)
+        url = settings.public_url or _url(settings.host, port, tls=tls is not None)
         codes = tuple(table.code for one in menu.restaurants for table in one.tables)
         missing = fast_way_misses()
-        if missing is not None:
+        if tls is not None:
+            log.info(
+                "this server speaks TLS, and serves websockets the slow way, at twice the cost"
+            )
+        elif missing is not None:
             log.warning("websockets are served the slow way, at twice the cost", missing=missing)
         async with trio.open_nursery() as nursery:
             await nursery.start(house.run)
@@ -127,6 +133,7 @@ async def serve(
                     log_error=log_error,
                     limits=WorkerLimits(graceful_seconds=settings.stop_deadline),
                     answer_headers=EVERY_ANSWER,
+                    ssl_context=tls,
                     task_status=task_status,
                 )
                 nursery.cancel_scope.cancel()
@@ -262,6 +269,7 @@ def _front(
     )
 
 
-def _url(host: str, port: int) -> str:
+def _url(host: str, port: int, *, tls: bool) -> str:
+    scheme = "https" if tls else "http"
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)
-    return f"http://{f'[{name}]' if ':' in name and not name.startswith('[') else name}:{port}"
+    return f"{scheme}://{f'[{name}]' if ':' in name and not name.startswith('[') else name}:{port}"

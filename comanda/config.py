@@ -30,6 +30,8 @@ class Settings(BaseSettings):
     public_url: str | None = None
     allowed_origin: Annotated[tuple[str, ...], NoDecode] = ()
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
     staff_token: SecretStr | None = None
     staff_token_file: Path | None = None
     key_file: Path | None = None
@@ -131,6 +133,12 @@ class Settings(BaseSettings):
                 f"lock_limit ({self.lock_limit:g} s) must be longer than "
                 f"pos_timeout ({self.pos_timeout:g} s)"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _certificate_and_key_go_together(self) -> "Settings":
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together: give both, or neither")
         return self
 
     @property

@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,12 +17,13 @@ END_SECONDS = 10
 class Server:
     """`comanda serve` on one file and, after the first start, one port."""
 
-    def __init__(self, folder: Path, options: Sequence[str]) -> None:
+    def __init__(self, folder: Path, options: Sequence[str], settings: Mapping[str, str]) -> None:
         self.database = folder / "evening.db"
         self.log = folder.parent / f"{folder.name}.log"
         self.port = 0
         self.url = ""
         self._options = options
+        self._settings = settings
         self._process: trio.Process | None = None
 
     @property
@@ -40,7 +41,7 @@ class Server:
         """Start it and wait until it takes traffic."""
         command = [sys.executable, "-m", "comanda", "serve", "--port", str(self.port)]
         command += ["--database", f"sqlite+aiosqlite:///{self.database}", *self._options]
-        environment = {"COMANDA_RATE_LIMITS": "off"}
+        environment = {"COMANDA_RATE_LIMITS": "off", **self._settings}
         if failpoints is not None:
             environment["COMANDA_FAILPOINTS"] = failpoints
         with self.log.open("ab") as log:
@@ -66,6 +67,15 @@ class Server:
             assert await self._process.wait() == -signal.SIGKILL
         await self._process.stdout.aclose()
 
+    async def stop(self) -> None:
+        """As a service manager would: it is asked, and ends by itself."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        self._process.send_signal(signal.SIGTERM)
+        with trio.fail_after(START_SECONDS):
+            assert await self._process.wait() == 0, self.log.read_text()
+        await self._process.stdout.aclose()
+
     async def kill(self) -> None:
         """As the power would: no signal handler, no `finally`."""
         if self._process is not None and self._process.returncode is None:
@@ -76,10 +86,10 @@ class Server:
 
 @asynccontextmanager
 async def a_server(
-    folder: Path, *options: str, failpoints: str | None = None
+    folder: Path, *options: str, failpoints: str | None = None, **settings: str
 ) -> AsyncIterator[Server]:
-    """A server on a database in `folder`; killed after the block."""
-    server = Server(folder, options or ("--pos-delay", "1"))
+    """A server on a database in `folder`, `settings` in its environment; killed after the block."""
+    server = Server(folder, options or ("--pos-delay", "1"), settings)
     try:
         await server.start(failpoints)
         yield server

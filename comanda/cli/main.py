@@ -4,7 +4,7 @@ import typer
 
 from comanda import __version__
 
-from . import demo, inspect, join, keys, load, play, pos, serve, simulate, staff, top
+from . import backup, demo, inspect, join, keys, load, play, pos, serve, simulate, staff, top
 
 app = typer.Typer(
     name="comanda",
@@ -28,6 +28,8 @@ app.command("forget")(staff.forget)
 app.add_typer(keys.app)
 app.command("top")(top.top)
 app.command("inspect")(inspect.inspect)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 
 
 @app.callback(invoke_without_command=True)

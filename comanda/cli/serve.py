@@ -66,6 +66,17 @@ def serve(
             envvar="COMANDA_ALLOWED_ORIGIN",
         ),
     ] = None,
+    tls_certificate: Annotated[
+        Path | None,
+        typer.Option(
+            help="Certificate (PEM, with its chain): the server then speaks TLS itself. Read at the start.",
+            envvar="COMANDA_TLS_CERTIFICATE",
+        ),
+    ] = None,
+    tls_key: Annotated[
+        Path | None,
+        typer.Option(help="The certificate's key (PEM).", envvar="COMANDA_TLS_KEY"),
+    ] = None,
     database: Annotated[
         str | None,
         typer.Option(
@@ -269,6 +280,8 @@ def serve(
             demo_tables=demo_tables,
             public_url=public_url,
             allowed_origin=tuple(allowed_origin) if allowed_origin else None,
+            tls_certificate=tls_certificate,
+            tls_key=tls_key,
             database=database,
             key_file=key_file,
             staff_token_file=staff_token_file,

@@ -17,6 +17,7 @@ from rich.live import Live
 from rich.text import Text
 
 from comanda.client import ApiError, StaffClient
+from comanda.client.surroundings import http_transport
 
 from .failing import first_of, give_up, reader_may_leave
 from .phone import clean
@@ -103,7 +104,7 @@ class _Watch:
 
     async def open(self, stack: AsyncExitStack) -> None:
         """Connect and take the first reading. Raises what `look` raises."""
-        http = httpx.AsyncClient(trust_env=False, timeout=None)
+        http = httpx.AsyncClient(transport=http_transport(), trust_env=False, timeout=None)
         self._http = await stack.enter_async_context(http)
         self._staff: StaffClient | None = None
         if self._token is not None:

@@ -15,7 +15,7 @@ from comanda.actors.domain.messages import CartSnapshot, JoinAnswer, MenuAnswer,
 from .errors import ApiError
 from .link import retry_after_seconds
 from .settings import ClientLimits
-from .surroundings import REAL, Surroundings
+from .surroundings import REAL, Surroundings, http_transport
 
 Answer = TypeVar("Answer")
 
@@ -47,7 +47,7 @@ class Api:
             base_url=server_url,
             trust_env=False,
             timeout=None,  # each call stands under one limit as a whole
-            transport=surroundings.http_transport,
+            transport=surroundings.http_transport or http_transport(),
         )
         self._menus: dict[int, tuple[str, MenuAnswer]] = {}
 

@@ -16,7 +16,7 @@ from .facts import Happening
 from .happenings import Happenings
 from .link import Link, LinkEnd, run_link
 from .settings import ClientLimits
-from .surroundings import REAL, Surroundings, open_tcp
+from .surroundings import REAL, Surroundings, http_transport, open_tcp
 
 ANSWER_SECONDS = 10.0
 """A frame that was sent is answered within this time, or not at all."""
@@ -26,7 +26,7 @@ class Network(httpx.AsyncBaseTransport):
     """A phone's way to the server, which can be taken away: wholly, or for websockets alone."""
 
     def __init__(self) -> None:
-        self._http = httpx.AsyncHTTPTransport(trust_env=False)
+        self._http = http_transport()
         self.down: Literal["network", "websocket"] | None = None
 
     async def open_stream(self, host: str, port: int, tls: bool) -> trio.abc.Stream:

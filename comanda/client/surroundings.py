@@ -10,6 +10,19 @@ import httpx
 import trio
 
 
+def system_trust() -> ssl.SSLContext:
+    """Checks a server's certificate against the system's authorities; `SSL_CERT_FILE` names others.
+
+    httpx would take a list of its own for HTTP, and the two ways to one server could disagree.
+    """
+    return ssl.create_default_context()
+
+
+def http_transport() -> httpx.AsyncBaseTransport:
+    """HTTP over real sockets; proxies of the environment are not used."""
+    return httpx.AsyncHTTPTransport(verify=system_trust(), trust_env=False)
+
+
 async def open_tcp(host: str, port: int, tls: bool) -> trio.abc.Stream:
     """A stream to a server over TCP, with TLS checked against the system's authorities.
 
@@ -19,7 +32,7 @@ async def open_tcp(host: str, port: int, tls: bool) -> trio.abc.Stream:
     if not tls:
         return await trio.open_tcp_stream(host, port)
     return await trio.open_ssl_over_tcp_stream(
-        host, port, https_compatible=True, ssl_context=ssl.create_default_context()
+        host, port, https_compatible=True, ssl_context=system_trust()
     )
 
 
@@ -32,7 +45,7 @@ class Surroundings:
     """`chance` gives [0, 1), `new_id` a fresh request id of 1 to 64 characters.
 
     `sleep` serves the pauses only (backoff, polling, retry, order timeout); bounds are Trio's own clock.
-    `http_transport` None: httpx's own.
+    `http_transport` None: real sockets.
     """
 
     chance: Callable[[], float] = random.random

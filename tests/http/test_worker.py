@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import shutil
 import socket
 import ssl
 import struct
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -37,6 +35,7 @@ from comanda.http.worker import (
     text_frame,
     tune_garbage_collection,
 )
+from tests.certificates import make_certificate, needs_openssl
 
 PATIENCE_SECONDS = 30  # Far above any limit under test; the defaults that could hide one are above.
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
@@ -1198,17 +1197,12 @@ async def test_texts_can_be_taken_synchronously() -> None:
         assert served.errors == []
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl")
+@needs_openssl
 async def test_the_same_over_tls(tmp_path: Path) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    make = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost"
-    command = [*make.split(), "-addext", "subjectAltName=DNS:localhost"]
-    await trio.run_process(
-        [*command, "-keyout", str(key), "-out", str(certificate)], stderr=subprocess.DEVNULL
-    )
+    made = make_certificate(tmp_path)
     server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server_side.load_cert_chain(certificate, key)
-    client_side = ssl.create_default_context(cafile=str(certificate))
+    server_side.load_cert_chain(made.certificate, made.key)
+    client_side = ssl.create_default_context(cafile=str(made.certificate))
     client_side.set_alpn_protocols(["h2", "http/1.1"])
     [listener] = bind("127.0.0.1", 0)
     stop = trio.Event()

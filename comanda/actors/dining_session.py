@@ -43,6 +43,7 @@ from .ports import (
 from .reconciliation import log_incident
 from .sayings import (
     Answer,
+    CheckClaim,
     Drain,
     MenuChanged,
     Message,
@@ -104,6 +105,7 @@ class DiningSession(Actor[Message]):
         try:
             loaded = await self._around.store.activate(self._key)
             self._epoch = loaded.epoch
+            self._around.claims.took(self._key, loaded.epoch)
             session, changes = loaded.session, Changes()
             decided = []
             menu = self._around.menus.current(self._key.restaurant_id)
@@ -129,6 +131,7 @@ class DiningSession(Actor[Message]):
 
     def on_end(self, error: BaseException | None) -> None:
         """Let go of who is still connected: they join again and find what is durable."""
+        self._around.claims.gave_up(self._key, self._epoch)
         if error is None:
             self._audience.close(CLOSE_RESTARTING, "The table is moving; join again")
         else:
@@ -165,8 +168,8 @@ class DiningSession(Actor[Message]):
                 changes.add(outcome.changes)
             outcomes.append((envelope, outcome))
         unit = Unit(self._epoch, before, session, changes)
-        nothing_new = session is before and not changes
-        durable = nothing_new or await self._commit(unit, outcomes)
+        needs_commit = session is not before or changes or _checks_claim(batch)
+        durable = not needs_commit or await self._commit(unit, outcomes)
         if durable:
             self._adopt(session, menu)
             self._carrier.adopted(before, session)
@@ -232,7 +235,7 @@ class DiningSession(Actor[Message]):
 
     def _decide(self, session: Session, message: Message, menu: Menu) -> Decision | Refusal | None:
         """The decision upon a message; None for what is no part of the session's state."""
-        if isinstance(message, Sit | MenuChanged | Drain | PresenceChanged):
+        if isinstance(message, Sit | MenuChanged | Drain | PresenceChanged | CheckClaim):
             return None
         outcome: Decision | Refusal | None = self._door.shut(session, message)
         if outcome is None:
@@ -390,3 +393,7 @@ class DiningSession(Actor[Message]):
         assert session is not None
         members = session.present(self._audience.online)
         self._tell(Presence(members, self._around.clock.now()), besides=besides)
+
+
+def _checks_claim(batch: list[Envelope[Message]]) -> bool:
+    return any(isinstance(envelope.message, CheckClaim) for envelope in batch)

@@ -310,6 +310,12 @@ class Store(Protocol):
         """Sessions with an order in `prepared`, `sent` or `unknown`."""
         ...
 
+    async def claimed_since(
+        self, claims: Sequence[tuple[SessionKey, int]]
+    ) -> tuple[SessionKey, ...]:
+        """Of sessions with the epochs that were claimed of them, those of which another was claimed since."""
+        ...
+
     async def overdue_orders(self, now: datetime, limit: int) -> tuple[Overdue, ...]:
         """Orders in `prepared`, `sent` or `unknown` whose lock limit is before `now`, oldest first."""
         ...

@@ -39,7 +39,11 @@ class PresenceChanged(Struct, frozen=True):
     """A member's last connection has gone; the actor tells itself."""
 
 
-Message = Input | Sit | MenuChanged | Drain | PresenceChanged
+class CheckClaim(Struct, frozen=True):
+    """Somebody else may have claimed the session: a commit tells, even of nothing."""
+
+
+Message = Input | Sit | MenuChanged | Drain | PresenceChanged | CheckClaim
 
 Outcomes = list[tuple[Envelope[Message], Decision | Refusal | None]]
 """A batch with what was decided upon each message; None for what is no part of the session's state."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .carrying import Carrying
+from .claims import Claims
 from .domain.messages import Told
 from .door import Doors
 from .ports import Clock, Ids, Menus, Pos, Store
@@ -28,3 +29,4 @@ class Surroundings:
     carrying: Carrying
     tally: Tally
     doors: Doors = field(default_factory=Doors)
+    claims: Claims = field(default_factory=Claims)

@@ -5,6 +5,7 @@ too. No session's trouble may delay another's: each is reached in a task of its 
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -12,12 +13,12 @@ from functools import partial
 import trio
 
 from comanda.logs import get_log
-from comanda.runtime import Quarantined, Registry, TooManyActors
+from comanda.runtime import Quarantined, Registry, RuntimeRefusal, TooManyActors
 
 from .domain.inputs import CloseSession, LockEnded
 from .ports import SessionKey
 from .rounds import Errand, Rounds
-from .sayings import Message
+from .sayings import CheckClaim, Message
 from .surroundings import Surroundings
 from .unattended import decide_unattended
 
@@ -29,7 +30,8 @@ class SweepLimits:
     """How often each sweep looks, in seconds, and how much it takes on.
 
     `locks_seconds`: orders whose lock limit has passed. `unsettled_seconds`: orders in flight without a
-    live actor. `forgotten_seconds`: sessions that nothing has changed for `forgotten_after_seconds`.
+    live actor. `claims_seconds`: sessions in memory that another house has claimed, `claims_most` at a
+    time. `forgotten_seconds`: sessions that nothing has changed for `forgotten_after_seconds`.
     `most`: sessions that one look takes; the rest comes with the next. `forget_seconds`: sessions that
     have been closed for `forget_guests_after_seconds`, by default thirty days: what a guest complains of,
     or a card company asks about, is heard of within some weeks. They are forgotten `forget_most` at a
@@ -38,6 +40,8 @@ class SweepLimits:
 
     locks_seconds: float = 0.5
     unsettled_seconds: float = 5.0
+    claims_seconds: float = 5.0
+    claims_most: int = 512
     forgotten_seconds: float = 60.0
     forgotten_after_seconds: float = 6 * 3600.0
     most: int = 500
@@ -69,6 +73,7 @@ class Sweeps:
         async with trio.open_nursery() as nursery:
             rounds = self._rounds = Rounds(nursery, limits.most)
             rounds.every(limits.unsettled_seconds, self._take_up_unsettled)
+            rounds.every(limits.claims_seconds, self._check_claims)
             rounds.every(limits.locks_seconds, self._end_locks)
             rounds.every(limits.locks_seconds, self._reread_menus)
             rounds.every(limits.forgotten_seconds, self._close_forgotten)
@@ -80,6 +85,19 @@ class Sweeps:
         left = [key for key in unsettled if self._registry.live(key) is None]
         for key in left[: self._limits.most]:
             self._reach(key, None)
+
+    async def _check_claims(self) -> None:
+        """A session that was claimed elsewhere finds out by its next commit: here is one, if no other.
+
+        Without it a table at which nobody can do anything, since its cart is locked, would show for ever
+        what was true when it was claimed.
+        """
+        for claims in self._around.claims.pages(self._limits.claims_most):
+            for key in await self._store.claimed_since(claims):
+                live = self._registry.live(key)
+                if live is not None:
+                    with suppress(RuntimeRefusal):  # the next look finds it again
+                        live.tell(CheckClaim())
 
     async def _end_locks(self) -> None:
         now = self._clock.now()

@@ -133,12 +133,15 @@ class _WatchedEngine(Engine):
         return ack
 
     async def repeat(self, done: Done) -> int | str:
-        """Say an accepted command once more; what it is answered now."""
+        """Say an accepted command once more; what it is answered now. Who has said too much waits first."""
         assert done.command.request_id is not None
-        try:
-            return (await super().carry(done.command, done.command.request_id)).seq
-        except CommandRefused as refused:
-            return refused.code
+        while True:
+            try:
+                return (await super().carry(done.command, done.command.request_id)).seq
+            except CommandRefused as refused:
+                if refused.code != "rate_limited" or refused.retry_after is None:
+                    return refused.code
+                await trio.sleep(refused.retry_after)
 
 
 class Guest:

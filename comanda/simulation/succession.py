@@ -34,7 +34,7 @@ from .witness import Witness
 
 LIMITS = HouseLimits(
     idle_seconds=15.0,
-    sweeps=SweepLimits(locks_seconds=3.0, unsettled_seconds=10.0),
+    sweeps=SweepLimits(locks_seconds=3.0, unsettled_seconds=10.0, claims_seconds=10.0),
     reconciliation=ReconciliationLimits(staff_orders_seconds=10.0, voids_seconds=6.0),
 )
 """Sweeps a little rarer than the defaults, since what they do not find is most of an evening's work; and

@@ -160,6 +160,12 @@ class PortMethods(ABC):
         """Sessions with an order in `prepared`, `sent` or `unknown`."""
         return await self._reading(sessions.unsettled_sessions)
 
+    async def claimed_since(
+        self, claims: Sequence[tuple[SessionKey, int]]
+    ) -> tuple[SessionKey, ...]:
+        """Of sessions with the epochs that were claimed of them, those of which another was claimed since."""
+        return await self._reading(lambda c: sessions.claimed_since(c, claims))
+
     async def overdue_orders(self, now: datetime, limit: int) -> tuple[Overdue, ...]:
         """Orders in flight whose lock limit is before `now`, oldest first."""
         return await self._reading(lambda c: sessions.overdue_orders(c, now, limit))

@@ -1,5 +1,6 @@
 """Dining sessions: opened, found, claimed and loaded, and found again by the sweeps."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, and_, bindparam, exists, or_, select, text, update
@@ -92,6 +93,12 @@ _with_order_in_flight = (
     select(order_journal.c.restaurant_id, order_journal.c.session_pid)
     .where(_in_flight)
     .order_by(order_journal.c.session_pid)
+)
+_claimed_since = bulk.Bulk(
+    ("pid", "epoch"),
+    (dining_sessions.c.pid, dining_sessions.c.epoch),
+    "SELECT given.pid FROM given JOIN dining_sessions ON dining_sessions.pid = given.pid"
+    " WHERE dining_sessions.epoch <> given.epoch",
 )
 _overdue = (
     select(order_journal.c.restaurant_id, order_journal.c.session_pid, order_journal.c.order_id)
@@ -205,6 +212,15 @@ def unsettled_sessions(connection: Connection) -> tuple[SessionKey, ...]:
     """Sessions with an order in `prepared`, `sent` or `unknown`."""
     rows = connection.execute(_with_order_in_flight)
     return tuple(SessionKey(row.restaurant_id, row.session_pid) for row in rows)
+
+
+def claimed_since(
+    connection: Connection, claims: Sequence[tuple[SessionKey, int]]
+) -> tuple[SessionKey, ...]:
+    """Those of `claims` whose epoch is not the last one that was claimed of their session."""
+    keys = {key.pid: key for key, _ in claims}
+    rows = _claimed_since.run(connection, [(key.pid, epoch) for key, epoch in claims])
+    return tuple(keys[row[0]] for row in rows)
 
 
 def overdue_orders(connection: Connection, now: datetime, limit: int) -> tuple[Overdue, ...]:

@@ -13,9 +13,11 @@ from comanda.actors.ports import (
     Overdue,
     SessionKey,
     StorageUnavailable,
+    Unit,
 )
 from comanda.actors.sweeps import SweepLimits
 from comanda.storage.inline import InlineStore, open_inline
+from tests.actors.domain.helpers import CountedIds
 from tests.actors.table import (
     RESTAURANT,
     Phone,
@@ -74,6 +76,45 @@ async def test_the_next_process_takes_an_order_in_flight_up_without_anybody_at_t
             await trio.sleep(5)
             (order,) = await house.store.confirmed_orders(ana.key.pid)
             assert order.order_id == "ORD-7-1"
+
+
+async def test_a_table_that_another_house_has_claimed_is_restored_though_nobody_there_does_anything(
+    autojump_clock: MockClock,
+) -> None:
+    """As in seed 5091 of profile `all`: its cart is locked, so no commit of its own would tell it."""
+    with open_inline() as inline:
+        await inline.install((RESTAURANT,), "menu")
+        ids = CountedIds()
+        async with open_house(store=inline, ids=ids) as house:
+            (ana,) = await sit_down(house, "Ana")
+            async with open_house(store=inline, ids=ids) as other:
+                (ben,) = await sit_down(other, "Ben")
+                await ben.add()
+            await ana.hung_up()
+            assert ana.closed is not None
+            assert ana.closed[0] == 1011
+            again = await Phone(house, ana.key, ana.member_id).sit()
+            assert len((await again.snapshot()).items) == 1
+
+
+async def test_a_house_that_has_its_tables_to_itself_commits_nothing_to_find_that_out(
+    autojump_clock: MockClock,
+) -> None:
+    commits: list[Unit] = []
+
+    class Counting(InlineStore):
+        async def commit(self, unit: Unit) -> None:
+            commits.append(unit)
+            await super().commit(unit)
+
+    with open_inline() as inline:
+        await inline.install((RESTAURANT,), "menu")
+        async with open_house(store=Counting(inline._connection)) as house:
+            (ana,) = await sit_down(house, "Ana")
+            commits.clear()
+            await trio.sleep(600)
+            assert ana.closed is None
+    assert commits == []
 
 
 async def test_a_forgotten_session_closes_by_itself(autojump_clock: MockClock) -> None:

@@ -78,7 +78,7 @@ def test_an_evening_comes_to_its_orders_though_all_its_guests_leave_at_once(shel
 def test_an_order_whose_lock_ended_in_a_house_that_was_fenced_off_has_another_sweep(
     shelf: Shelf,
 ) -> None:
-    outcome = play(shelf, plan_evening(575), keep_trace=True)
+    outcome = play(shelf, plan_evening(78), keep_trace=True)
     assert outcome.violations == {}
     fenced = [at for at, line in enumerate(outcome.trace) if "refuses: StaleEpoch" in line]
     assert any(" needs_staff)" in outcome.trace[at + 1] for at in fenced)
@@ -87,3 +87,11 @@ def test_an_order_whose_lock_ended_in_a_house_that_was_fenced_off_has_another_sw
 def test_an_evening_ends_when_nothing_is_on_its_way_to_a_phone(shelf: Shelf) -> None:
     """Seed 1908: who was looked at first was told of the last order while the second was waited for."""
     assert play(shelf, plan_evening(1908)).violations == {}
+
+
+def test_who_has_flooded_the_table_waits_before_it_repeats_its_commands(shelf: Shelf) -> None:
+    """Seed 4250: the flood was the last thing that a guest did."""
+    plan = plan_evening(1, "calm")
+    acts = (Act(0, "add", 0.5), Act(0, "order", 0.5), Act(10, "noise", 0.9))
+    guests = (replace(plan.guests[0], acts=acts),)
+    assert play(shelf, replace(plan, guests=guests, orders=1)).violations == {}

@@ -24,14 +24,14 @@ ONE_RESTAURANTS = "sqlite_autoindex_order_journal_2 (restaurant_id=?"
 
 
 def plan_of(ask: Callable[[Connection], object]) -> list[str]:
-    """The steps in which SQLite answers each SELECT of `ask`."""
+    """The steps in which SQLite answers each question of `ask`."""
     asked: list[tuple[str, Any]] = []
     with open_inline() as store:
         connection = store._connection
 
         @event.listens_for(connection, "before_cursor_execute")
         def note(_c: Any, _cursor: Any, statement: str, given: Any, *_more: Any) -> None:
-            if statement.startswith("SELECT"):
+            if statement.startswith(("SELECT", "WITH")):
                 asked.append((statement, given))
 
         ask(connection)
@@ -58,6 +58,7 @@ def reads_the_whole_journal(step: str) -> bool:
         lambda c: incidents.voids_due(c, NOW, 10),
         lambda c: sessions.overdue_orders(c, NOW, 10),
         sessions.unsettled_sessions,
+        lambda c: sessions.claimed_since(c, [(SessionKey(7, "S1"), 1)]),
         lambda c: forgetting.forget_closed(c, NOW, NOW, 10),
         lambda c: forgetting.forget_session(c, SessionKey(7, "S1"), NOW),
         lambda c: forgetting._forget(c, ["S1", "S2"], NOW),
@@ -73,6 +74,7 @@ def reads_the_whole_journal(step: str) -> bool:
         "voids",
         "locks",
         "orders in flight",
+        "claims",
         "guests to be forgotten",
         "a session to be forgotten",
         "what its guests have ordered",

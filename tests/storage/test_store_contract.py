@@ -89,6 +89,15 @@ async def test_an_earlier_activation_is_fenced_off(store: Store) -> None:
     assert (await store.activate(key_of(party.session))).session.members == {}
 
 
+async def test_of_what_was_claimed_storage_says_which_was_claimed_again_since(store: Store) -> None:
+    ours = [await seat(store, table, f"S{table}") for table in (1, 2, 3)]
+    claims = [(key_of(one.session), one.epoch) for one in ours]
+    assert await store.claimed_since(claims) == ()
+    assert await store.claimed_since([]) == ()
+    await store.activate(SessionKey(7, "S2"))
+    assert await store.claimed_since(claims) == (SessionKey(7, "S2"),)
+
+
 async def test_a_unit_from_another_seq_is_fenced_off(store: Store) -> None:
     party = await seat(store)
     unit = party.arrives()

@@ -1,13 +1,34 @@
 """Many at once who want nothing good: the others are served, and what they took comes back."""
 
+import contextlib
+import gc
+import json
 import os
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
 import pytest
 import trio
+from quart import Request, Websocket
+
+from comanda.http.frames import FrameReader
+from comanda.http.worker import Connection, MemberSocket
+from comanda.http.worker.protocol import HttpProtocol
+from comanda.http.worker.streams import Inbox
 
 from .server import Server, until
-from .test_worker import Served, connected, echoing, expect_echo, serving, upgrade
+from .test_worker import (
+    TEXT,
+    RawClient,
+    Served,
+    client_frame,
+    connected,
+    echoing,
+    expect_echo,
+    reset,
+    serving,
+    upgrade,
+)
 
 MANY = 200
 """Far below what a process may open, far above what one table's phones do."""
@@ -68,3 +89,56 @@ async def test_who_connects_and_drops_leaves_no_descriptor_behind(sent: bytes) -
         await until(all_are_back)
         await expect_echo(served)
         assert served.errors == []
+
+
+OF_A_CONNECTION = (Connection, HttpProtocol, MemberSocket, FrameReader, Inbox, Request, Websocket)
+
+
+@contextlib.contextmanager
+def garbage_kept() -> Iterator[None]:
+    """Nothing is freed but what nothing refers to any more; the collector comes as seldom in a server."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize(
+    "how", ["nothing", "half", "a call", "no such path", "refused", "handshake", "joined"]
+)
+async def test_of_a_connection_that_is_gone_nothing_is_left(how: str, server: Server) -> None:
+    ana = await server.join()
+    handshake = upgrade(f"/ws/sessions/{ana.pid}")
+    joining = json.dumps({"type": "join", "token": ana.token}).encode()
+    long = b"content-length: 9\r\n\r\n123456789"
+    sent, answers = {
+        "nothing": (b"", 0),
+        "half": (handshake[:50], 0),
+        "a call": (b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n", 1),
+        "no such path": (b"POST /nowhere HTTP/1.1\r\nhost: x\r\n" + long, 1),
+        "refused": (upgrade("/ws/sessions/x", Origin="https://evil.example"), 1),
+        "handshake": (handshake, 1),
+        "joined": (handshake + client_frame(TEXT, joining), 2),
+    }[how]
+
+    def there_are() -> list[object]:
+        return [one for one in gc.get_objects() if isinstance(one, OF_A_CONNECTION)]
+
+    async def none_is_left() -> bool:
+        return len(there_are()) <= len(before)
+
+    with garbage_kept():
+        before = there_are()  # Other tests', and the one that joined.
+        for end in (reset, None):
+            async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
+                client = RawClient(stream)
+                await client.send(sent)
+                if answers:
+                    await client.read_head()
+                if answers > 1:
+                    await client.read_text()
+                if end is not None:
+                    end(client)
+        await until(none_is_left)

@@ -66,6 +66,16 @@ class Connection(TCPServer):
                         self.handling.deadline = trio.current_time() + patience
         except BaseException as error:
             self.contain("connection failed", error)
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Break the circles in which a connection's objects hold each other, and what was read with
+        them. Else all that would wait for the garbage collector, which comes very seldom here: see
+        `tune_garbage_collection`."""
+        for holder in (getattr(self, "_http", None), self):
+            if holder is not None:
+                vars(holder).clear()
 
     async def _shake_hands(self) -> bool:
         with trio.move_on_after(self.worker.limits.tls_handshake_seconds):

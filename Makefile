@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PEERS_READY := $(VENV)-bench/.ready
 
-.PHONY: install demo test check format bench bench-street bench-idle autobahn chaos lock vendor simulate \
+.PHONY: install demo test check format bench bench-street bench-idle bench-hostile autobahn chaos lock vendor simulate \
 	evening clean
 
 install: $(READY)
@@ -51,6 +51,10 @@ bench-street: $(READY)
 
 bench-idle: $(READY)
 	$(BIN)/python -m benchmarks.idle $(BENCH_ARGS)
+
+# What guests notice of an attack, beside what it is without one.
+bench-hostile: $(READY)
+	$(BIN)/python -m benchmarks.hostile $(BENCH_ARGS)
 
 # Autobahn's cases against the worker, with a report of each run.
 autobahn: $(READY)

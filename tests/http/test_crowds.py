@@ -4,12 +4,16 @@ import contextlib
 import gc
 import json
 import os
-from collections.abc import Iterator
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 import trio
 from quart import Request, Websocket
+from trio.testing import wait_all_tasks_blocked
 
 from comanda.http.frames import FrameReader
 from comanda.http.worker import Connection, MemberSocket
@@ -17,6 +21,7 @@ from comanda.http.worker.protocol import HttpProtocol
 from comanda.http.worker.streams import Inbox
 
 from .server import Server, until
+from .test_floods import Passes
 from .test_worker import (
     TEXT,
     RawClient,
@@ -72,6 +77,67 @@ async def test_many_heads_that_never_end_each_get_408() -> None:
         assert served.errors == []
     assert len(answers) == MANY
     assert all(" 408 " in answer for answer in answers)
+
+
+@pytest.fixture
+def a_pass(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Counter[int]]:
+    """Counts from now on how often each of Trio's passes calls a method of `HttpProtocol`."""
+
+    def count(name: str) -> Counter[int]:
+        passes, calls = Passes(), Counter[int]()
+        method = getattr(HttpProtocol, name)
+
+        async def counted(self: HttpProtocol, *arguments: Any) -> None:
+            calls[passes.count] += 1
+            await method(self, *arguments)
+
+        monkeypatch.setattr(HttpProtocol, name, counted)
+        trio.lowlevel.add_instrument(passes)
+        return calls
+
+    return count
+
+
+async def all_come(calls: Counter[int]) -> None:
+    async def all_have_come() -> bool:
+        return calls.total() >= MANY
+
+    await until(all_have_come)
+
+
+@pytest.mark.parametrize("what", ["a piece of a head", "gone"])
+async def test_what_comes_of_many_in_one_moment_is_taken_one_after_another(
+    what: str, a_pass: Callable[[str], Counter[int]]
+) -> None:
+    async with serving(echoing()) as served, AsyncExitStack() as waiting:
+        clients = [
+            await waiting.enter_async_context(connected(served, b"GET / HT")) for _ in range(MANY)
+        ]
+        await wait_all_tasks_blocked()
+        handled = a_pass("handle")
+        for client in clients:  # Nobody else runs meanwhile.
+            if what == "gone":
+                reset(client)
+            else:
+                client.stream.socket._sock.send(b"TP/1.1")
+        await all_come(handled)
+        assert max(handled.values()) <= 2
+
+
+async def test_of_many_whose_time_is_over_one_is_answered_after_another(
+    a_pass: Callable[[str], Counter[int]],
+) -> None:
+    refused = a_pass("refuse")
+    async with (
+        serving(echoing(), request_head_timeout_seconds=0.5) as served,
+        AsyncExitStack() as waiting,
+    ):
+        for _ in range(MANY):
+            await waiting.enter_async_context(connected(served, b"GET / HT"))
+        await wait_all_tasks_blocked()
+        time.sleep(0.5)  # noqa: ASYNC251 - nobody runs meanwhile, so that all are late at once.
+        await all_come(refused)
+        assert max(refused.values()) <= 2
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", upgrade()], ids=["nothing", "half", "upgrade"])

@@ -7,8 +7,8 @@ PEERS_READY := $(VENV)-bench/.ready
 SUPPLY_READY := $(VENV)-supply/.ready
 SUPPLY := $(VENV)-supply/bin
 
-.PHONY: install demo test check format bench bench-street bench-idle autobahn chaos lock vendor simulate \
-	abuse evening audit sbom dist clean
+.PHONY: install demo test check format bench bench-street bench-idle bench-hostile autobahn chaos lock \
+	vendor simulate abuse evening audit sbom dist clean
 
 install: $(READY)
 
@@ -53,6 +53,10 @@ bench-street: $(READY)
 
 bench-idle: $(READY)
 	$(BIN)/python -m benchmarks.idle $(BENCH_ARGS)
+
+# What guests notice of an attack, beside what it is without one.
+bench-hostile: $(READY)
+	$(BIN)/python -m benchmarks.hostile $(BENCH_ARGS)
 
 # Autobahn's cases against the worker, with a report of each run.
 autobahn: $(READY)

@@ -120,6 +120,8 @@ async def _respond(front: Front, endpoint: Endpoint, path: dict[str, Any]) -> Re
 
 async def _answer_error(error: Exception) -> Response:
     """Every error that Quart or a bug raises, as a problem."""
+    if request:
+        request.routing_exception = None  # Its traceback holds the request, body and all.
     if isinstance(error, WebsocketMismatch):
         return problem_response(
             "bad_message", "Websockets and other requests have paths of their own"

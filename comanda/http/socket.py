@@ -206,6 +206,7 @@ class MemberSocket:
         if not self.closed:
             self.closed = True
             self.close_code = _LOST
+        self.on_text = None  # Whoever hears through it holds this socket.
         self._waiting.clear()
         self._waiting_bytes = 0
         self._gone.set()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random as random_module
 from collections.abc import Awaitable, Callable, Hashable
+from contextvars import Context, copy_context
+from functools import partial
 from typing import Generic, TypeVar
 
 import trio
@@ -57,6 +59,7 @@ class Supervisor(Generic[M]):
         self._listener = on_event
         self._random = random
         self._nursery: trio.Nursery | None = None
+        self._context: Context = copy_context()
         self._children: dict[Child[M], None] = {}  # in the order they began
         self._stopping = False
         self.events_lost = 0
@@ -80,6 +83,7 @@ class Supervisor(Generic[M]):
         """
         if self._nursery is not None:
             raise RuntimeError("The supervisor runs already.")
+        self._context = copy_context()
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
@@ -131,7 +135,8 @@ class Supervisor(Generic[M]):
             room=room,
         )
         self._children[child] = None
-        self._nursery.start_soon(child.run, name=f"actor {key!r}")
+        # Not in the context of who asks for it, whom it outlives: over HTTP that is the whole request.
+        self._context.run(partial(self._nursery.start_soon, child.run, name=f"actor {key!r}"))
         return child
 
     async def stop(self, deadline_seconds: float) -> None:

@@ -1,13 +1,39 @@
 """Many at once who want nothing good: the others are served, and what they took comes back."""
 
+import contextlib
+import gc
+import json
 import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 import trio
+from quart import Request, Websocket
+from trio.testing import wait_all_tasks_blocked
+
+from comanda.http.frames import FrameReader
+from comanda.http.worker import Connection, MemberSocket
+from comanda.http.worker.protocol import HttpProtocol
+from comanda.http.worker.streams import Inbox
 
 from .server import Server, until
-from .test_worker import Served, connected, echoing, expect_echo, serving, upgrade
+from .test_floods import Passes
+from .test_worker import (
+    TEXT,
+    RawClient,
+    Served,
+    client_frame,
+    connected,
+    echoing,
+    expect_echo,
+    reset,
+    serving,
+    upgrade,
+)
 
 MANY = 200
 """Far below what a process may open, far above what one table's phones do."""
@@ -53,6 +79,67 @@ async def test_many_heads_that_never_end_each_get_408() -> None:
     assert all(" 408 " in answer for answer in answers)
 
 
+@pytest.fixture
+def a_pass(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Counter[int]]:
+    """Counts from now on how often each of Trio's passes calls a method of `HttpProtocol`."""
+
+    def count(name: str) -> Counter[int]:
+        passes, calls = Passes(), Counter[int]()
+        method = getattr(HttpProtocol, name)
+
+        async def counted(self: HttpProtocol, *arguments: Any) -> None:
+            calls[passes.count] += 1
+            await method(self, *arguments)
+
+        monkeypatch.setattr(HttpProtocol, name, counted)
+        trio.lowlevel.add_instrument(passes)
+        return calls
+
+    return count
+
+
+async def all_come(calls: Counter[int]) -> None:
+    async def all_have_come() -> bool:
+        return calls.total() >= MANY
+
+    await until(all_have_come)
+
+
+@pytest.mark.parametrize("what", ["a piece of a head", "gone"])
+async def test_what_comes_of_many_in_one_moment_is_taken_one_after_another(
+    what: str, a_pass: Callable[[str], Counter[int]]
+) -> None:
+    async with serving(echoing()) as served, AsyncExitStack() as waiting:
+        clients = [
+            await waiting.enter_async_context(connected(served, b"GET / HT")) for _ in range(MANY)
+        ]
+        await wait_all_tasks_blocked()
+        handled = a_pass("handle")
+        for client in clients:  # Nobody else runs meanwhile.
+            if what == "gone":
+                reset(client)
+            else:
+                client.stream.socket._sock.send(b"TP/1.1")
+        await all_come(handled)
+        assert max(handled.values()) <= 2
+
+
+async def test_of_many_whose_time_is_over_one_is_answered_after_another(
+    a_pass: Callable[[str], Counter[int]],
+) -> None:
+    refused = a_pass("refuse")
+    async with (
+        serving(echoing(), request_head_timeout_seconds=0.5) as served,
+        AsyncExitStack() as waiting,
+    ):
+        for _ in range(MANY):
+            await waiting.enter_async_context(connected(served, b"GET / HT"))
+        await wait_all_tasks_blocked()
+        time.sleep(0.5)  # noqa: ASYNC251 - nobody runs meanwhile, so that all are late at once.
+        await all_come(refused)
+        assert max(refused.values()) <= 2
+
+
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", upgrade()], ids=["nothing", "half", "upgrade"])
 async def test_who_connects_and_drops_leaves_no_descriptor_behind(sent: bytes) -> None:
     async with serving(echoing()) as served:
@@ -68,3 +155,56 @@ async def test_who_connects_and_drops_leaves_no_descriptor_behind(sent: bytes) -
         await until(all_are_back)
         await expect_echo(served)
         assert served.errors == []
+
+
+OF_A_CONNECTION = (Connection, HttpProtocol, MemberSocket, FrameReader, Inbox, Request, Websocket)
+
+
+@contextlib.contextmanager
+def garbage_kept() -> Iterator[None]:
+    """Nothing is freed but what nothing refers to any more; the collector comes as seldom in a server."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize(
+    "how", ["nothing", "half", "a call", "no such path", "refused", "handshake", "joined"]
+)
+async def test_of_a_connection_that_is_gone_nothing_is_left(how: str, server: Server) -> None:
+    ana = await server.join()
+    handshake = upgrade(f"/ws/sessions/{ana.pid}")
+    joining = json.dumps({"type": "join", "token": ana.token}).encode()
+    long = b"content-length: 9\r\n\r\n123456789"
+    sent, answers = {
+        "nothing": (b"", 0),
+        "half": (handshake[:50], 0),
+        "a call": (b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n", 1),
+        "no such path": (b"POST /nowhere HTTP/1.1\r\nhost: x\r\n" + long, 1),
+        "refused": (upgrade("/ws/sessions/x", Origin="https://evil.example"), 1),
+        "handshake": (handshake, 1),
+        "joined": (handshake + client_frame(TEXT, joining), 2),
+    }[how]
+
+    def there_are() -> list[object]:
+        return [one for one in gc.get_objects() if isinstance(one, OF_A_CONNECTION)]
+
+    async def none_is_left() -> bool:
+        return len(there_are()) <= len(before)
+
+    with garbage_kept():
+        before = there_are()  # Other tests', and the one that joined.
+        for end in (reset, None):
+            async with await trio.open_tcp_stream("127.0.0.1", server.port) as stream:
+                client = RawClient(stream)
+                await client.send(sent)
+                if answers:
+                    await client.read_head()
+                if answers > 1:
+                    await client.read_text()
+                if end is not None:
+                    end(client)
+        await until(none_is_left)

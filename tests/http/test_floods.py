@@ -111,7 +111,7 @@ async def test_of_many_who_flood_one_at_a_time_goes_on() -> None:
             await flooder.send_frame(TEXT, b"y")
             await flooder.read_text()
             assert app.connection is not None
-            async with app.connection.worker.floods:
+            async with app.connection.worker.turns:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(flooder.send, FLOODS["texts"])
                     await other.send_frame(TEXT, b"meanwhile")

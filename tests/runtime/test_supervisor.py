@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
+
 import pytest
 import trio
 import trio.testing
@@ -360,3 +362,17 @@ async def test_a_supervisor_serves_without_a_registry(autojump_clock: MockClock)
         await child.ended.wait()
         assert supervisor.children == ()
         await supervisor.stop(1)
+
+
+async def test_an_actor_does_not_live_in_the_context_of_who_asked_for_it(house: House) -> None:
+    asking: ContextVar[str] = ContextVar("asking", default="nobody")
+    seen = []
+
+    async def look(_: Doer) -> None:
+        seen.append(asking.get())
+
+    house.on_start = look
+    async with running(house.registry()) as registry:
+        asking.set("a request, with all that it holds")
+        await registry.ref("a")
+    assert seen == ["nobody"]

@@ -11,7 +11,10 @@ they are; what is replaced is replaced for a measured fact:
 - no ping, no pong timeout, no bound of a request's slowness: each has a limit in `WorkerLimits`;
 - a shutdown sends websockets nothing (clients see 1006) and a failed handler closes 1000: 1012
   and 1011;
-- a full queue to an application that has ended blocks for ever: `Inbox` in its place.
+- a full queue to an application that has ended blocks for ever: `Inbox` in its place;
+- one read may hold ten thousand frames that say nothing, and hundreds may end in one moment: slices,
+  turns that end in time, `Worker.wait_turn`;
+- a connection's objects hold each other when it is gone: the circles are broken.
 
 Each connection is one reader task, which always reads (see `MemberSocket` for the one pause), in a
 nursery with the application's task. Once it is a websocket its task lends the socket to the

@@ -99,6 +99,7 @@ class Connection(TCPServer):
         while True:
             with trio.CancelScope(deadline=self._deadline) as self._reading:
                 await self._read()
+            await self.worker.wait_turn()  # Hundreds may end, or be late, in the same moment.
             if not self._reading.cancelled_caught:
                 break
             if self._phase is Phase.CLOSING:
@@ -131,6 +132,10 @@ class Connection(TCPServer):
                 continue
             if self._phase is Phase.IDLE:
                 self.enter(Phase.HEAD)
+            elif (
+                self._phase is Phase.HEAD
+            ):  # It comes in pieces, as nobody's head does who means well.
+                await self.worker.wait_turn()
             try:
                 await self._http.handle(RawData(bytes(data)))
             except Exception as error:

@@ -85,8 +85,7 @@ class Worker:
         self.state = LifespanState({})
         self.connections: set[Connection] = set()
         self.reader = SharedReader() if fast_way_misses() is None else None
-        self.floods = trio.StrictFIFOLock()
-        """Who has sent more than a slice queues here: of however many, one goes on at a time."""
+        self.turns = trio.StrictFIFOLock()
         self._log_error = log_error
         self._empty = trio.lowlevel.ParkingLot()
         self.config = Config()
@@ -115,6 +114,12 @@ class Worker:
             self.connections.discard(connection)
             if not self.connections:
                 self._empty.unpark_all()
+
+    async def wait_turn(self) -> None:
+        """Before what a crowd makes expensive: of however many who wait here one goes on at a time, and
+        the others' work comes between. Alone it is a checkpoint."""
+        async with self.turns:
+            await trio.lowlevel.checkpoint()
 
     async def _turn_away(self, stream: Any) -> None:
         """One connection too many. With TLS it ends without a word: to shake hands first would be

@@ -270,8 +270,7 @@ class WebSocketStream(WSStream):
                 return
             taken += 1
             if taken % _FRAMES_A_SLICE == 0:
-                async with self._connection.worker.floods:
-                    await trio.lowlevel.checkpoint()
+                await self._connection.worker.wait_turn()
 
     async def _take_text(self, text: str) -> None:
         if self._member.closed:

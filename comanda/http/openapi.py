@@ -27,7 +27,10 @@ def openapi_document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     schemas, components = msgspec.json.schema_components(types, ref_template=_REFS)
     # What an endpoint checks itself, no annotation can say.
     if "MenuItemPatch" in components:
-        components["MenuItemPatch"]["anyOf"] = [{"required": ["available"]}, {"required": ["price"]}]
+        components["MenuItemPatch"]["anyOf"] = [
+            {"required": ["available"]},
+            {"required": ["price"]},
+        ]
     by_type = dict(zip(map(repr, types), schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for one in endpoints:

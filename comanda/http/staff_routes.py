@@ -202,7 +202,9 @@ STAFF_ENDPOINTS: tuple[Endpoint, ...] = (
         access="staff",
         answer=QrCodeList,
         query={
-            "address": Query("one of `addresses` of the answer; none: the first", {"type": "string"})
+            "address": Query(
+                "one of `addresses` of the answer; none: the first", {"type": "string"}
+            )
         },
         codes=("bad_message", "unauthorized", "forbidden", "not_found", "rate_limited"),
     ),

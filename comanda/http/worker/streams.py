@@ -255,7 +255,10 @@ class WebSocketStream(WSStream):
     def _next_event(self) -> str | PingReceived | CloseReceived | None:
         held, self._held = self._held, None
         if isinstance(held, Violation):
-            raise held
+            try:
+                raise held
+            finally:
+                del held  # Else it holds this frame, and the frame holds it.
         return self._frames.next_event() if held is None else held
 
     async def _take_events(self) -> None:

@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PEERS_READY := $(VENV)-bench/.ready
+FUZZ_READY := $(VENV)/.fuzz-ready
 
-.PHONY: install demo test check format bench bench-street bench-idle chaos lock vendor simulate \
-	evening clean
+.PHONY: install demo test check format bench bench-street bench-idle chaos abuse fuzz lock vendor \
+	simulate evening clean
 
 install: $(READY)
 
@@ -58,12 +59,27 @@ SEED ?= 1
 chaos: $(READY)
 	$(BIN)/python -m chaos --cycles $(CYCLES) --seed $(SEED)
 
+# A hostile evening: honest tables dine while a seeded crowd abuses the server (docs/abuse.md).
+abuse: SECONDS = 60
+abuse: $(READY)
+	$(BIN)/python -m abuse --seconds $(SECONDS) --seed $(SEED) $(ABUSE_ARGS)
+
+# The decoders of others' bytes under atheris, SECONDS for each (docs/abuse.md).
+fuzz: SECONDS = 60
+fuzz: $(FUZZ_READY)
+	$(BIN)/python -m fuzz --seconds $(SECONDS) --seed $(SEED) $(FUZZ_ARGS)
+
+$(FUZZ_READY): $(READY) fuzz/requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r fuzz/requirements.lock
+	touch $@
+
 # Re-resolves the dependencies; the lock is what everybody installs.
 lock:
 	$(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/pip install --quiet pip-tools
 	$(VENV)-lock/bin/pip-compile --quiet --extra dev --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml
 	$(VENV)-lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o benchmarks/requirements.lock benchmarks/requirements.in
+	$(VENV)-lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o fuzz/requirements.lock fuzz/requirements.in
 	rm -rf $(VENV)-lock
 
 # The page's libraries, from npm at the versions and hashes in the list; needs npm. Changes nothing

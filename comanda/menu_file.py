@@ -124,7 +124,7 @@ def parse_menu(data: bytes, name: str) -> tuple[Restaurant, ...]:
         raise MenuFileError(f"{name}: {error}") from error
     except RecursionError as error:
         raise MenuFileError(f"{name}: is nested too deeply") from error
-    except ValueError as error:  # a number of thousands of digits
+    except (ValueError, ArithmeticError) as error:  # thousands of digits, or such an exponent
         raise MenuFileError(f"{name}: holds a number that cannot be one: {error}") from error
     try:
         file = msgspec.convert(raw, _File)

@@ -19,6 +19,8 @@ SLOWEST_SECONDS = 10
 """For one input; no decoder has a reason to take a hundredth of it."""
 
 MEMORY_MEGABYTES = 1024
+SHOWN_LINES = 30
+"""Of a finding: the end of its traceback."""
 
 
 def main() -> None:
@@ -48,7 +50,7 @@ def _holds(name: str, seconds: int, seed: int) -> bool:
             *(sys.executable, "-m", "fuzz.harness", name, str(corpus)),
             *(f"-max_total_time={seconds}", f"-seed={seed}", f"-max_len={MOST_BYTES}"),
             *(f"-timeout={SLOWEST_SECONDS}", f"-rss_limit_mb={MEMORY_MEGABYTES}"),
-            *(f"-artifact_prefix={folder}/", "-print_final_stats=1", "-close_fd_mask=1"),
+            *(f"-artifact_prefix={folder}/", "-print_final_stats=1"),
         ],
         capture_output=True,
         encoding="utf-8",
@@ -64,7 +66,7 @@ def _holds(name: str, seconds: int, seed: int) -> bool:
         _remove(folder)
         return True
     print(f"{name:<10} {runs:>12} inputs: FOUND SOMETHING, kept in {folder}")
-    print("\n".join(done.stderr.splitlines()[-40:]), flush=True)
+    print("\n".join([*done.stdout.splitlines()[-SHOWN_LINES:], *done.stderr.splitlines()[-8:]]))
     return False
 
 

@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import Final
 
 import msgspec
-from msgspec import Struct
 
 from comanda.actors.domain.inputs import OutcomeHeard
 from comanda.actors.domain.messages import (
@@ -23,6 +22,7 @@ from comanda.actors.domain.messages import (
 )
 from comanda.actors.domain.money import MAX_MINOR
 from comanda.client.session_file import MAX_MEMBERS, MAX_STEPS, SessionFileError, parse_session
+from comanda.client.steps import Step
 from comanda.http.call import decoded_body
 from comanda.http.callbacks import BadSignature, CallbackSignatures, outcome_heard
 from comanda.http.frames import PEER_CODES, CloseReceived, FrameReader, PingReceived, Violation
@@ -127,11 +127,9 @@ def session(data: bytes) -> None:
         return
     assert 0 < len(read.members) <= MAX_MEMBERS
     assert 0 < len(read.steps) <= MAX_STEPS
-    assert all(set(read.who(step)) <= set(read.members) for step in read.steps if _has_who(step))
-
-
-def _has_who(step: Struct) -> bool:
-    return hasattr(step, "everyone")
+    for step in read.steps:
+        if isinstance(step, Step):
+            assert set(read.who(step)) <= set(read.members)
 
 
 def callback(data: bytes) -> None:

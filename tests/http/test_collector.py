@@ -79,7 +79,9 @@ async def talk(server: Server, member: Member, last: bytes, how: str, *, join: b
 
 
 @pytest.mark.parametrize(("last", "how"), JOINED.values(), ids=JOINED)
-async def test_a_member_who_leaves_by(server: Server, last: bytes, how: str) -> None:
+async def test_a_member_who_has_left_leaves_nothing_to_the_collector(
+    server: Server, last: bytes, how: str
+) -> None:
     ana = await server.join()
     await talk(server, ana, last, how, join=True)
     await wait_all_tasks_blocked(QUIET_SECONDS)
@@ -93,7 +95,9 @@ async def test_a_member_who_leaves_by(server: Server, last: bytes, how: str) -> 
 @pytest.mark.parametrize(
     ("first", "how"), [(b"", "reset"), (frames.text(b"no join"), "close"), (b"\x83\x80", "close")]
 )
-async def test_who_never_joined(server: Server, first: bytes, how: str) -> None:
+async def test_who_never_joined_leaves_nothing_to_the_collector(
+    server: Server, first: bytes, how: str
+) -> None:
     ana = await server.join()
     await talk(server, ana, first, how, join=False)
     await wait_all_tasks_blocked(QUIET_SECONDS)
@@ -108,7 +112,9 @@ async def test_who_never_joined(server: Server, first: bytes, how: str) -> None:
     "path",
     ["/nowhere", "/t/demo-1", "/api/restaurants/7/menu", "/api/restaurants", "/api/tables/x/join"],
 )
-async def test_a_request_whatever_its_answer(server: Server, path: str) -> None:
+async def test_a_request_leaves_nothing_to_the_collector_whatever_its_answer(
+    server: Server, path: str
+) -> None:
     request = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
     await server.raw(request)
     await wait_all_tasks_blocked(QUIET_SECONDS)

@@ -6,9 +6,10 @@ READY := $(VENV)/.ready
 PEERS_READY := $(VENV)-bench/.ready
 SUPPLY_READY := $(VENV)-supply/.ready
 SUPPLY := $(VENV)-supply/bin
+FUZZ_READY := $(VENV)/.fuzz-ready
 
-.PHONY: install demo test check format bench bench-street bench-idle bench-hostile autobahn chaos lock \
-	vendor simulate abuse evening audit sbom dist clean
+.PHONY: install demo test check format bench bench-street bench-idle bench-hostile autobahn chaos abuse fuzz \
+	lock vendor simulate evening audit sbom dist clean
 
 install: $(READY)
 
@@ -68,6 +69,20 @@ SEED ?= 1
 chaos: $(READY)
 	$(BIN)/python -m chaos --cycles $(CYCLES) --seed $(SEED)
 
+# A hostile evening: honest tables dine while a seeded crowd abuses the server (docs/abuse.md).
+abuse: SECONDS = 60
+abuse: $(READY)
+	$(BIN)/python -m abuse --seconds $(SECONDS) --seed $(SEED) $(ABUSE_ARGS)
+
+# The decoders of others' bytes under atheris, SECONDS for each (docs/abuse.md).
+fuzz: SECONDS = 60
+fuzz: $(FUZZ_READY)
+	$(BIN)/python -m fuzz --seconds $(SECONDS) --seed $(SEED) $(FUZZ_ARGS)
+
+$(FUZZ_READY): $(READY) fuzz/requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r fuzz/requirements.lock
+	touch $@
+
 # Re-resolves the dependencies; the lock is what everybody installs.
 lock:
 	$(PYTHON) -m venv $(VENV)-lock
@@ -77,6 +92,7 @@ lock:
 	cp requirements.lock deploy/requirements.lock  # whose versions it keeps, without what only we need
 	$(VENV)-lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o deploy/requirements.lock pyproject.toml
 	$(VENV)-lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o supply/requirements.lock supply/requirements.in
+	$(VENV)-lock/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o fuzz/requirements.lock fuzz/requirements.in
 	rm -rf $(VENV)-lock
 
 $(SUPPLY_READY): supply/requirements.lock

@@ -11,8 +11,8 @@ HOSTILE_RESTAURANT: Final = 2
 TABLES_A_RESTAURANT: Final = 50
 MEMBERS_A_TABLE: Final = 3
 
-EDITS_A_MINUTE: Final = 20.0
-ORDERS_A_MINUTE: Final = 3.0
+EDITS_A_MINUTE: Final = 30.0
+ORDERS_A_MINUTE: Final = 6.0
 REFRESHES_A_MINUTE: Final = 3.0
 DROPS_A_MINUTE: Final = 1.0
 """Of an honest table. An evening in a hurry: an hour's dinner in ten minutes."""

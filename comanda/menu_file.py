@@ -87,7 +87,7 @@ def load_menu_file(path: Path) -> LoadedMenu:
         raise MenuFileError(f"{path}: cannot be read: {error.strerror or error}") from error
     if len(data) > MAX_FILE_BYTES:
         raise MenuFileError(f"{path}: is larger than {MAX_FILE_BYTES} bytes")
-    restaurants = _parse(data, str(path))
+    restaurants = parse_menu(data, str(path))
     for restaurant in restaurants:
         if not restaurant.tables:
             raise MenuFileError(f"{path}: restaurant {restaurant.restaurant_id} has no tables")
@@ -97,7 +97,7 @@ def load_menu_file(path: Path) -> LoadedMenu:
 def demo_menu(tables: int) -> LoadedMenu:
     """The demonstration restaurant (id 7) with tables `demo-1` to `demo-{tables}`."""
     data = resources.files("comanda").joinpath("demo_menu.toml").read_bytes()
-    (restaurant,) = _parse(data, "demo_menu.toml")
+    (restaurant,) = parse_menu(data, "demo_menu.toml")
     restaurant = msgspec.structs.replace(
         restaurant,
         tables=tuple(
@@ -109,7 +109,12 @@ def demo_menu(tables: int) -> LoadedMenu:
     return LoadedMenu((restaurant,), digest)
 
 
-def _parse(data: bytes, name: str) -> tuple[Restaurant, ...]:
+def parse_menu(data: bytes, name: str) -> tuple[Restaurant, ...]:
+    """Check the bytes of a menu file; `name` is for the messages. Tables may be missing.
+
+    Raises:
+        MenuFileError: as `load_menu_file`.
+    """
     try:
         raw = tomllib.loads(data.decode(), parse_float=Decimal)
     except UnicodeDecodeError as error:
@@ -119,7 +124,7 @@ def _parse(data: bytes, name: str) -> tuple[Restaurant, ...]:
         raise MenuFileError(f"{name}: {error}") from error
     except RecursionError as error:
         raise MenuFileError(f"{name}: is nested too deeply") from error
-    except ValueError as error:  # a number of thousands of digits
+    except (ValueError, ArithmeticError) as error:  # thousands of digits, or such an exponent
         raise MenuFileError(f"{name}: holds a number that cannot be one: {error}") from error
     try:
         file = msgspec.convert(raw, _File)

@@ -171,6 +171,10 @@ def parse_session(data: bytes, path: str) -> SessionFile:
         raise SessionFileError(f"{path}: line {line}: not UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise SessionFileError(f"{path}: {error}") from error
+    except RecursionError as error:
+        raise SessionFileError(f"{path}: is nested too deeply") from error
+    except ValueError as error:  # thousands of digits
+        raise SessionFileError(f"{path}: holds a number that cannot be one: {error}") from error
     try:
         _check_keys(raw, _Head)
         head = msgspec.convert(raw, _Head)

@@ -73,7 +73,7 @@ class Call:
         """The JSON body as `kind`, size and media type checked."""
         if request.mimetype != "application/json":
             raise Refused("unsupported_media_type", "The body must be application/json")
-        return _decoded(await self._data(), kind)
+        return decoded_body(await self._data(), kind)
 
     async def _data(self) -> bytes:
         data = await request.get_data(cache=False)
@@ -87,7 +87,7 @@ class Call:
             self.front.callbacks.check(data, dict(request.headers.items()))
         except BadSignature as error:
             raise Refused("unauthorized", str(error)) from error
-        return _decoded(data, kind)
+        return decoded_body(data, kind)
 
     def query(self, name: str, default: str) -> str:
         """A query parameter."""
@@ -187,7 +187,12 @@ class Call:
         raise Refused("forbidden", "This is for the staff")
 
 
-def _decoded(data: bytes, kind: Any) -> Any:
+def decoded_body(data: bytes, kind: Any) -> Any:
+    """The JSON in `data` as `kind`.
+
+    Raises:
+        Refused: it is none, or not one of that kind.
+    """
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:

@@ -42,6 +42,8 @@ def binary_frame(payload: bytes) -> bytes:
 
 PING_FRAME = frame_of(Opcode.PING, b"")
 
+_MISPLACED = "a fragment without its message, or a message within another"
+
 
 class Violation(Exception):
     """The peer broke the protocol or a limit; `code` is the close code it gets for it."""
@@ -162,7 +164,7 @@ class FrameReader:
 
     def _take(self, opcode: Opcode, payload: bytes, whole: bool) -> str | Part:
         if (opcode is Opcode.CONTINUATION) is (self._message is None):
-            raise Violation(1002, "a fragment without its message, or a message within another")
+            raise Violation(1002, _MISPLACED)
         if len(payload) + len(self._message or b"") > self._limit:
             raise Violation(1009, f"a message is at most {self._limit} bytes")
         if self._message is None:
@@ -182,7 +184,10 @@ class FrameReader:
             return
         if header.opcode is Opcode.BINARY:
             raise Violation(1003, "text frames only")
-        missing = header.payload_len - self._decoder.payload_consumed
+        consumed = self._decoder.payload_consumed
+        if not consumed and (header.opcode is Opcode.CONTINUATION) is (self._message is None):
+            raise Violation(1002, _MISPLACED)
+        missing = header.payload_len - consumed
         if missing + len(self._message or b"") > self._limit:
             raise Violation(1009, f"a message is at most {self._limit} bytes")
 

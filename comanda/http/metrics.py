@@ -21,6 +21,15 @@ NO_TYPE = "any"
 """The type of a command that was refused before anybody asked what it was."""
 
 
+CLOSE_CODES = frozenset(
+    {*range(1000, 1004), *range(1005, 1010), *range(1011, 1014), 4401, 4404, 4410}
+)
+"""Close codes that are counted each; 1005 is none. A peer may send two thousand others, each of which would
+be a time series."""
+
+OTHER_CODE = "other"
+
+
 class _Commands(Collector):
     """Commands by type and by what became of them, and how long each type took."""
 
@@ -116,7 +125,8 @@ class Metrics:
 
     def count_close(self, code: int | None) -> None:
         """Count a websocket that has ended; None where it was cut off before anybody closed it."""
-        self._closes.counts[str(code or 1006)] += 1
+        code = code or 1006
+        self._closes.counts[str(code) if code in CLOSE_CODES else OTHER_CODE] += 1
 
     def text(self) -> bytes:
         """All of it in the exposition format."""

@@ -127,6 +127,8 @@ async def _answer_error(error: Exception) -> Response:
             "bad_message", "Websockets and other requests have paths of their own"
         )
     if isinstance(error, HTTPException):
+        # Quart keeps it with the request, which its frames keep: a ring that waits for the collector.
+        error.__traceback__ = error.__context__ = None
         code = _CODES.get(error.code or 500, "bad_message")
         allow = None
         if code == "method_not_allowed":

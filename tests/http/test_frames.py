@@ -96,3 +96,15 @@ def test_texts_pings_and_a_close_in_one_read_keep_their_order() -> None:
     )
 
     assert list(heard([stream])) == ["one", PingReceived(b"?"), "zwei", CloseReceived(1000)]
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        masked(CONTINUATION, b"x" * (LIMIT + 1)),
+        masked(CONTINUATION, b"x" * (LIMIT + 1), final=False),
+        masked(TEXT, b"x", final=False) + masked(TEXT, b"x" * (LIMIT + 1)),
+    ],
+)
+def test_a_frame_out_of_place_that_is_too_long_too_is_out_of_place(stream: bytes) -> None:
+    assert through_wsproto_alone(stream) == list(heard([stream])) == [1002]

@@ -155,3 +155,18 @@ def test_the_text_has_a_histograms_buckets_as_prometheus_wants_them() -> None:
     assert buckets["0.005"] == 2
     assert buckets["10.0"] == 2
     assert buckets["+Inf"] == 3
+
+
+def test_a_peer_cannot_make_a_time_series_of_each_close_code() -> None:
+    metrics = Metrics()
+    for code in (*range(3000, 5000), None):
+        metrics.count_close(code)
+    lines = [line for line in metrics.text().decode().splitlines() if "_closes_total{" in line]
+    assert sorted(lines) == [
+        'comanda_websocket_closes_total{code="1006"} 1.0',
+        'comanda_websocket_closes_total{code="1013"} 0.0',
+        'comanda_websocket_closes_total{code="4401"} 1.0',
+        'comanda_websocket_closes_total{code="4404"} 1.0',
+        'comanda_websocket_closes_total{code="4410"} 1.0',
+        'comanda_websocket_closes_total{code="other"} 1997.0',
+    ]

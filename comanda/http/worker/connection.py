@@ -74,6 +74,8 @@ class Connection(TCPServer):
 
         The collector, which looks seldom, would find it an hour later, and thousands like it.
         """
+        if self.member is not None:
+            self.member.on_text = None
         self.member = self.member_inbox = self.handling = None
         vars(self).pop("tasks", None)
         http: HttpProtocol | None = vars(self).pop("_http", None)

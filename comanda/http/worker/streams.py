@@ -254,7 +254,10 @@ class WebSocketStream(WSStream):
     def _next_frame(self) -> str | PingReceived | CloseReceived | Part | None:
         held, self._held = self._held, None
         if isinstance(held, Violation):
-            raise held
+            try:
+                raise held
+            finally:
+                del held  # Else it holds this frame, and the frame holds it.
         return self._frames.next_frame() if held is None else held
 
     async def _take_frames(self) -> None:

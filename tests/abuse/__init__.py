@@ -1,0 +1,1 @@
+"""The hostile evening, and that it finds what is wrong."""

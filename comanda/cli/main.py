@@ -4,7 +4,7 @@ import typer
 
 from comanda import __version__
 
-from . import demo, inspect, join, keys, load, play, pos, serve, simulate, staff, top
+from . import codes, demo, inspect, join, keys, load, play, pos, serve, simulate, staff, top
 
 app = typer.Typer(
     name="comanda",
@@ -25,6 +25,7 @@ app.command("load")(load.load)
 app.command("orders")(staff.orders)
 app.command("resolve")(staff.resolve)
 app.command("forget")(staff.forget)
+app.command("codes")(codes.codes)
 app.add_typer(keys.app)
 app.command("top")(top.top)
 app.command("inspect")(inspect.inspect)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from .helpers import Server, a_server, run
+from .helpers import STAFF_TOKEN, Server, a_server, run
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,13 @@ def test_who_sits_down_first_is_told_the_pin_and_the_others_must_give_it(server:
     ben = run(*to_the_table, "--name", "Ben", "--pin", told[0])
     assert (ben.returncode, ben.stderr) == (0, "")
     assert f"PIN {told[0]}" in ben.stdout
+
+
+def test_the_staff_read_the_pin_in_a_terminal(server: Server) -> None:
+    ana = run("join", "demo-3", "--server", server.url, "--name", "Ana")
+    (pin,) = re.findall(r"PIN (\d{4})", ana.stdout)
+    shown = run("top", "--once", "--server", server.url, COMANDA_STAFF_TOKEN=STAFF_TOKEN)
+    assert f"T3, PIN {pin}\t" in shown.stdout
 
 
 def test_what_is_no_pin_is_not_sent(server: Server) -> None:

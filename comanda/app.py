@@ -14,7 +14,7 @@ from comanda.actors.ports import Pos, Store
 from comanda.actors.pos_task import PosTimes
 from comanda.actors.sweeps import SweepLimits
 from comanda.config import Settings, SettingsUnusable
-from comanda.exposure import check_exposure
+from comanda.exposure import check_exposure, is_exposed
 from comanda.failpoints import Failpoints, parse_failpoints
 from comanda.http.auth import MemberTokens, StaffTokens
 from comanda.http.callbacks import CallbackSignatures
@@ -36,6 +36,7 @@ from comanda.storage.engines import sync_engine
 from comanda.storage.owning import owned
 from comanda.storage.store import open_store
 from comanda.system import RandomIds, SystemClock
+from comanda.table_codes import guessable
 from comanda.tls import server_context
 from comanda.webhooks import SecretUnfit
 
@@ -89,6 +90,8 @@ async def serve(
             stack.callback(sock.close)
         bound_to = [sock.getsockname()[0] for sock in sockets]
         check_exposure(bound_to, staff_tokens, menu.restaurants)
+        if settings.menu is not None:
+            _tell_of_codes(menu, is_exposed(bound_to, settings.public_url))
         stack.enter_context(owned(settings.database_path))
         make_engine = sync_engine if failpoints is None else failpoints.make_engine
         database = await stack.enter_async_context(
@@ -152,6 +155,15 @@ async def _stop_in_order(
     log.info("server draining")
     await front.drain(deadline_seconds=settings.stop_deadline, grace_seconds=settings.drain_grace)
     stop_http.set()
+
+
+def _tell_of_codes(menu: LoadedMenu, exposed: bool) -> None:
+    """The demonstration's codes are made to be guessed; a restaurant's are not."""
+    weak = guessable(table.code for one in menu.restaurants for table in one.tables)
+    if exposed and weak:
+        log.warning(
+            "tables have codes that can be guessed", tables=len(weak), others_by="comanda codes"
+        )
 
 
 def _failpoints(settings: Settings) -> Failpoints | None:

@@ -122,7 +122,7 @@ class Settings(BaseSettings):
             return _address(value, may_have_path=True)
         except ValueError:
             raise ValueError(
-                f"{value!r} is no POS; give dummy, or the base URL of one, "
+                f"{_quoted(value)} is no POS; give dummy, or the base URL of one, "
                 "https://host/path or http://host:port"
             ) from None
 
@@ -233,7 +233,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 def _address(text: str, *, may_have_path: bool) -> str:
     """A web address as browsers write an origin: small letters, no default port, no slash at the end."""
-    wrong = f"{text!r} is no web address; give https://host or http://host:port"
+    wrong = f"{_quoted(text)} is no web address; give https://host or http://host:port"
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -248,6 +248,11 @@ def _address(text: str, *, may_have_path: bool) -> str:
     if port is not None and port != _DEFAULT_PORTS[parts.scheme]:
         host = f"{host}:{port}"
     return f"{parts.scheme}://{host}{path}"
+
+
+def _quoted(address: str) -> str:
+    """An address in a sentence, without the password that somebody may have written into it."""
+    return "this (it has a name or a password in it)" if "@" in address else repr(address)
 
 
 def _sentence(error: object) -> str:

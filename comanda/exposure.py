@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from comanda.actors.domain.menu import Restaurant
 from comanda.config import SettingsUnusable
@@ -14,6 +15,16 @@ PUBLISHED_TOKENS = frozenset({"WzcsInNlc3Npb25fcThadCJd.c2lnbmF0dXJl"})
 """Tokens long enough to pass that stand in the documentation, which anybody reads."""
 
 MAKE_ONE = "`python3 -c 'import secrets; print(secrets.token_urlsafe(24))'` makes one"
+
+
+def is_exposed(addresses: Iterable[str], public_url: str | None) -> bool:
+    """Whether other machines reach the server: by an address of `addresses`, or a proxy before it."""
+    host = None if public_url is None else urlsplit(public_url).hostname
+    return bool(_exposed(addresses)) or host not in (None, "localhost", "127.0.0.1", "::1")
+
+
+def _exposed(addresses: Iterable[str]) -> list[str]:
+    return [one for one in addresses if not ip_address(one.partition("%")[0]).is_loopback]
 
 
 def check_exposure(
@@ -29,7 +40,7 @@ def check_exposure(
     Raises:
         SettingsUnusable: with what to do. It never holds a token.
     """
-    exposed = [one for one in addresses if not ip_address(one.partition("%")[0]).is_loopback]
+    exposed = _exposed(addresses)
     if not exposed:
         return
     why = f"other machines can reach {exposed[0]}"

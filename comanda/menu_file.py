@@ -6,7 +6,7 @@ import tomllib
 from decimal import Decimal
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
@@ -50,8 +50,8 @@ class _Section(Struct, forbid_unknown_fields=True):
 
 
 class _Table(Struct, forbid_unknown_fields=True):
-    code: _Code
     label: Annotated[str, Meta(min_length=1, max_length=40)]
+    code: _Code | None = None
 
 
 class _Restaurant(Struct, forbid_unknown_fields=True):
@@ -81,17 +81,45 @@ def load_menu_file(path: Path) -> LoadedMenu:
     Raises:
         MenuFileError: it cannot be read, is no TOML, or says something that cannot be.
     """
+    data = _read(path)
+    restaurants = parse_menu(data, str(path))
+    for restaurant in restaurants:
+        if not restaurant.tables:
+            raise MenuFileError(f"{path}: restaurant {restaurant.restaurant_id} has no tables")
+    return LoadedMenu(restaurants, hashlib.sha256(data).hexdigest())
+
+
+class WrittenTable(NamedTuple):
+    """A table as a menu file has it; one without a code cannot be served yet."""
+
+    restaurant_id: int
+    label: str
+    code: str | None
+
+
+def read_tables(path: Path) -> tuple[str, list[WrittenTable]]:
+    """A menu file's text, and its tables in the order in which they are written there.
+
+    Raises:
+        MenuFileError: as `load_menu_file`, but that tables may be without a code.
+    """
+    data = _read(path)
+    file = _parse_file(data, str(path))
+    return data.decode(), [
+        WrittenTable(one.id, table.label, table.code)
+        for one in file.restaurants
+        for table in one.tables
+    ]
+
+
+def _read(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
         raise MenuFileError(f"{path}: cannot be read: {error.strerror or error}") from error
     if len(data) > MAX_FILE_BYTES:
         raise MenuFileError(f"{path}: is larger than {MAX_FILE_BYTES} bytes")
-    restaurants = parse_menu(data, str(path))
-    for restaurant in restaurants:
-        if not restaurant.tables:
-            raise MenuFileError(f"{path}: restaurant {restaurant.restaurant_id} has no tables")
-    return LoadedMenu(restaurants, hashlib.sha256(data).hexdigest())
+    return data
 
 
 def demo_menu(tables: int) -> LoadedMenu:
@@ -115,6 +143,10 @@ def parse_menu(data: bytes, name: str) -> tuple[Restaurant, ...]:
     Raises:
         MenuFileError: as `load_menu_file`.
     """
+    return tuple(_restaurant(one, name) for one in _parse_file(data, name).restaurants)
+
+
+def _parse_file(data: bytes, name: str) -> _File:
     try:
         raw = tomllib.loads(data.decode(), parse_float=Decimal)
     except UnicodeDecodeError as error:
@@ -131,7 +163,7 @@ def parse_menu(data: bytes, name: str) -> tuple[Restaurant, ...]:
     except msgspec.ValidationError as error:
         raise MenuFileError(f"{name}: {_where(str(error), raw)}") from error
     _check_unique(file, name)
-    return tuple(_restaurant(one, name) for one in file.restaurants)
+    return file
 
 
 def _where(sentence: str, raw: dict[str, Any]) -> str:
@@ -162,7 +194,8 @@ def _check_unique(file: _File, name: str) -> None:
     for restaurant in file.restaurants:
         once("restaurant id", restaurant.id, f"restaurant {restaurant.name!r}")
         for table in restaurant.tables:
-            once("table code", table.code, f"restaurant {restaurant.name!r}")
+            if table.code is not None:
+                once("table code", table.code, f"restaurant {restaurant.name!r}")
         for section in restaurant.sections:
             for item in section.items:
                 kind = f"item id of restaurant {restaurant.id}"
@@ -190,9 +223,18 @@ def _restaurant(one: _Restaurant, name: str) -> Restaurant:
         restaurant_id=one.id,
         name=_shown(one.name, name),
         menu=Menu(one.id, one.currency, digits, items),
-        tables=tuple(Table(table.code, _shown(table.label, name), one.id) for table in one.tables),
+        tables=tuple(_table(table, one.id, name) for table in one.tables),
         staff_token_hash=token_hash,
     )
+
+
+def _table(table: _Table, restaurant_id: int, name: str) -> Table:
+    if table.code is None:
+        raise MenuFileError(
+            f"{name}: restaurant {restaurant_id}, table {table.label!r} has no code; "
+            f"`comanda codes {name}` makes one that nobody guesses"
+        )
+    return Table(table.code, _shown(table.label, name), restaurant_id)
 
 
 def _shown(text: str, name: str) -> str:

@@ -26,8 +26,9 @@ async def spend_an_evening(url: str) -> list[str]:
     async with (
         StaffClient(url, STAFF_TOKEN) as staff,
         open_table(url, TABLE, NAMES[0]) as ana,
-        open_table(url, TABLE, NAMES[1]) as ben,
+        open_table(url, TABLE, NAMES[1], pin=ana.store.join_pin) as ben,
     ):
+        assert ana.store.join_pin is not None
         secrets += [ana.member_token, ben.member_token]
         await ana.add_to_cart(456, qty=2, note=NOTE)
         await ben.add_to_cart(457, note=NOTE)
@@ -43,7 +44,8 @@ async def spend_an_evening(url: str) -> list[str]:
                 await stranger.list_restaurants()
         session = ana.session_pid
         await staff.close_session(session)
-    return secrets
+        await staff.forget_session(session)
+    return [*secrets, f'"{ana.store.join_pin}"']
 
 
 async def the_log_of_an_evening(folder: Path, level: str) -> tuple[str, list[str]]:
@@ -57,12 +59,14 @@ async def the_log_of_an_evening(folder: Path, level: str) -> tuple[str, list[str
         "0.05",
     )
     options += ("--pos-success-rate", "1", "--retry-limit", "0", "--log-level", level)
+    options += ("--join-pin", "on")
     token = folder / "token"
     token.write_text(STAFF_TOKEN)
     with trio.fail_after(120):
         async with a_server(folder, *options, "--staff-token-file", str(token)) as server:
             secrets = await spend_an_evening(server.url)
-    return server.log.read_text("utf-8"), secrets
+    key = server.database.with_suffix(".key").read_text().strip()
+    return server.log.read_text("utf-8"), [*secrets, key]
 
 
 @pytest.fixture
@@ -79,6 +83,7 @@ async def test_no_token_name_or_note_of_an_evening_is_in_the_log_at_its_most_tal
     events = [json.loads(line) for line in log.splitlines()]
     told = {event["event"] for event in events}
     assert {"session opened", "member joined", "command answered", "session closed"} <= told
+    assert "guests forgotten" in told
     assert {"order confirmed", "order rejected", "order needs_staff", "POS called"} <= told
     for secret in secrets:
         assert secret not in log, [line for line in log.splitlines() if secret in line][:3]

@@ -34,8 +34,10 @@ class Door:
 
     def shut(self, session: Session, said: Input) -> Refusal | None:
         """The refusal of somebody who joins while joining rests; None: decide upon it."""
+        if not isinstance(said, Admit) or session.join_pin is None:
+            return None
         wait = self._rests_until - trio.current_time()
-        if wait <= 0 or not isinstance(said, Admit) or session.join_pin is None:
+        if wait <= 0:
             return None
         sentence = "Too many wrong PINs: joining this table rests for a while"
         return Refusal(Rejection("rate_limited", sentence, round(wait, 3)))

@@ -47,7 +47,7 @@ class SweepLimits:
     most: int = 500
     forget_seconds: float = 600.0
     forget_guests_after_seconds: float = 30 * 86_400.0
-    forget_most: int = 16
+    forget_most: int = 4
 
 
 class Sweeps:

@@ -4,7 +4,21 @@ import typer
 
 from comanda import __version__
 
-from . import backup, demo, inspect, join, keys, load, play, pos, serve, simulate, staff, top
+from . import (
+    backup,
+    codes,
+    demo,
+    inspect,
+    join,
+    keys,
+    load,
+    play,
+    pos,
+    serve,
+    simulate,
+    staff,
+    top,
+)
 
 app = typer.Typer(
     name="comanda",
@@ -25,6 +39,7 @@ app.command("load")(load.load)
 app.command("orders")(staff.orders)
 app.command("resolve")(staff.resolve)
 app.command("forget")(staff.forget)
+app.command("codes")(codes.codes)
 app.add_typer(keys.app)
 app.command("top")(top.top)
 app.command("inspect")(inspect.inspect)

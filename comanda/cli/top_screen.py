@@ -155,8 +155,9 @@ def _cells(table: OpenTable, at: datetime) -> tuple[str, ...]:
     orders = [] if party.pending_order is None else [party.pending_order]
     orders += party.orders_in_doubt
     words = (f"{one.order_id} {one.state} {_ago(one.placed_at, at)}" for one in orders)
+    pin = "" if party.join_pin is None else f", PIN {party.join_pin}"
     cells = (
-        table.label,
+        f"{table.label}{pin}",
         table.restaurant,
         f"{online}/{len(party.members)}",
         f"{party.total} {table.currency}",

@@ -6,7 +6,6 @@ from datetime import datetime
 from msgspec.structs import replace
 from sqlalchemy import Connection, and_, bindparam, delete, exists, select, text, update
 
-from comanda.actors.domain.order import OrderLine
 from comanda.actors.ports import Forgotten, SessionKey
 
 from .rows import lines_of, lines_text, micros
@@ -41,6 +40,17 @@ _one = select(
 ).where(
     dining_sessions.c.pid == bindparam("pid"),
     dining_sessions.c.restaurant_id == bindparam("restaurant_id"),
+)
+
+_nameless_order = (
+    update(order_journal)
+    .where(order_journal.c.order_id == bindparam("of_order"))
+    .values(
+        placed_by_name=A_GUEST,
+        special_instructions="",
+        lines=bindparam("nameless"),
+        payload=b"",
+    )
 )
 
 
@@ -83,35 +93,35 @@ def _forget(connection: Connection, pids: Sequence[str], now: datetime) -> None:
         .values(note="")
     )
     connection.execute(delete(requests).where(requests.c.session_pid.in_(pids)))
-    placed = connection.execute(
-        select(order_journal.c.order_id, order_journal.c.lines).where(
-            order_journal.c.session_pid.in_(pids)
-        )
-    ).all()
-    for row in placed:
-        _forget_order(connection, row.order_id, lines_of(row.lines))
-
-
-def _forget_order(connection: Connection, order_id: str, lines: Sequence[OrderLine]) -> None:
-    """In the journal, whose payload is not needed once the order has its outcome, and in the history."""
-    nameless = tuple(replace(line, note="", added_by_name=A_GUEST) for line in lines)
-    connection.execute(
-        update(order_journal)
-        .where(order_journal.c.order_id == order_id)
-        .values(
-            placed_by_name=A_GUEST,
-            special_instructions="",
-            lines=lines_text(nameless),
-            payload=b"",
-        )
-    )
     connection.execute(
         update(orders)
-        .where(orders.c.order_id == order_id)
+        .where(orders.c.session_pid.in_(pids))
         .values(placed_by_name=A_GUEST, special_instructions="")
+    )
+    _forget_orders(connection, pids)
+
+
+def _forget_orders(connection: Connection, pids: Sequence[str]) -> None:
+    """In the journal, whose payload is not needed once an order has its outcome, and in its lines."""
+    theirs = order_journal.c.session_pid.in_(pids)
+    placed = connection.execute(
+        select(order_journal.c.order_id, order_journal.c.lines).where(theirs)
+    ).all()
+    if not placed:
+        return
+    connection.execute(
+        _nameless_order,
+        [{"of_order": row.order_id, "nameless": _nameless(row.lines)} for row in placed],
     )
     connection.execute(
         update(order_lines)
-        .where(order_lines.c.order_id == order_id)
+        .where(order_lines.c.order_id.in_(select(order_journal.c.order_id).where(theirs)))
         .values(note="", added_by_name=A_GUEST)
+    )
+
+
+def _nameless(lines: str) -> str:
+    """An order's lines, as the journal has them, without words of a guest's."""
+    return lines_text(
+        tuple(replace(line, note="", added_by_name=A_GUEST) for line in lines_of(lines))
     )

@@ -1,6 +1,8 @@
 """Opening a database: every way in which that can fail ends in one clear sentence."""
 
+import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 from alembic import command
@@ -131,6 +133,9 @@ def _look_at(path: Path) -> None:
         raise DatabaseUnusable(f"{path} is a folder; name a file in it.")
     if not path.parent.is_dir():
         raise DatabaseUnusable(f"The folder {path.parent} is not there; make it first.")
+    with suppress(OSError):  # it is there, or cannot be made: then SQLite's own error says why
+        # Guests' names are nobody else's on this machine. SQLite gives its log the same mode.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def sentence(error: Exception, name: str) -> str:

@@ -7,6 +7,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from comanda.actors.domain.messages import Rejection
 from comanda.actors.house import HouseLimits
 from comanda.actors.ports import (
     Loaded,
@@ -123,8 +124,16 @@ async def test_a_forgotten_session_closes_by_itself(autojump_clock: MockClock) -
     )
     async with open_house(limits=limits) as house:
         (ana,) = await sit_down(house, "Ana")
-        await trio.sleep(2 * 3600)
+        await trio.sleep(0.9 * 3600)
+        assert await house.find_session(ana.key.pid, ana.key) == (ana.key, True)
+        await trio.sleep(0.2 * 3600)
         assert ana.all("session_closed")
+        # So the member's token opens nothing more: the front asks this of every one, and seats nobody.
+        assert await house.find_session(ana.key.pid, ana.key) == (ana.key, False)
+        assert await house.store.find_session(ana.key.pid) == (ana.key, False)
+        _, seat = await house.sit(ana.key, ana.member_id, ana)
+        assert isinstance(seat, Rejection)
+        assert seat.code == "session_closed"
 
 
 async def test_a_session_that_could_not_be_taken_up_at_the_start_is_tried_again_soon(

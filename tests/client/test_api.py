@@ -157,6 +157,32 @@ async def test_a_table_code_is_one_part_of_the_path_whatever_is_in_it() -> None:
     assert calls.said == [("POST", "/api/tables/a%2Fb%3Fc/join", {"name": "Ana"})]
 
 
+async def test_a_pin_goes_with_the_join_and_a_table_that_asks_for_one_says_so() -> None:
+    calls = Calls()
+    refusal = {"code": "pin_required", "detail": "Ask them"}
+    calls.answer = lambda _: httpx.Response(403, json=refusal)
+    async with an_api(calls) as api:
+        for pin in (None, "0482"):
+            with pytest.raises(ApiError) as refused:
+                await api.join("demo-1", "Ana", pin)
+            assert (refused.value.code, refused.value.message) == ("pin_required", "Ask them")
+    path = "/api/tables/demo-1/join"
+    assert calls.said == [
+        ("POST", path, {"name": "Ana"}),
+        ("POST", path, {"name": "Ana", "pin": "0482"}),
+    ]
+
+
+async def test_the_staff_have_guests_forgotten_by_the_sessions_id() -> None:
+    calls = Calls()
+    with trio.fail_after(60):
+        async with StaffClient(
+            "http://comanda.test", "t", surroundings=calls.surroundings()
+        ) as staff:
+            await staff.forget_session("a/b")
+    assert calls.said == [("POST", "/api/sessions/a%2Fb/forget", None)]
+
+
 AN_ORDER = {
     "order_id": "ORD-7-1",
     "restaurant_id": 7,

@@ -1,5 +1,6 @@
 """The keys that sign members' tokens, and what becomes of a token while they are replaced."""
 
+import json
 import secrets
 import stat
 from pathlib import Path
@@ -11,6 +12,7 @@ from comanda.actors.ports import SessionKey
 from comanda.cli.main import app
 from comanda.http.auth import BadToken, MemberPass, MemberTokens
 from comanda.http.keys import KeyFileUnusable, load_or_make_keys, parse_keys, rotate_keys
+from tests.signing import KEY, OTHER_SECRET, SECRET, signed
 
 from .server import HOUSE_TOKEN, serving
 
@@ -147,3 +149,19 @@ def test_the_command_says_where_it_found_no_keys(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "none.key" in result.output
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_two_secrets_of_the_pos_are_believed_while_one_takes_the_others_place(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "secrets"
+    file.write_text(f"{OTHER_SECRET}\n{SECRET}\n")
+    said = {"event_id": "evt-1", "order_id": "ORD-7-1", "status": "accepted"}
+    body = json.dumps(said).encode()
+    path = "/api/pos/callbacks"
+    async with serving(tmp_path, pos_secret_file=file) as server:
+        for key in (KEY, KEY[::-1]):
+            headers = signed(body, key=key)
+            await server.call("POST", path, content=body, headers=headers, status=204)
+        headers = signed(body, key=b"another")
+        await server.refused("unauthorized", 401, "POST", path, content=body, headers=headers)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -11,8 +12,10 @@ from sqlalchemy import Connection, Dialect, create_mock_engine, text
 from sqlalchemy.dialects import postgresql
 
 from comanda.storage.engines import sync_engine
+from comanda.storage.forgetting import forget_closed
 from comanda.storage.limits import StoreLimits
 from comanda.storage.opening import make_ready, migration_config
+from comanda.storage.rows import moment
 from comanda.storage.rules import RULES, install_rules
 from comanda.storage.tables import metadata
 
@@ -88,3 +91,37 @@ def test_every_table_can_be_said_to_postgresql() -> None:
     metadata.create_all(engine, checkfirst=False)
     assert any("WHERE state IN ('prepared', 'sent', 'unknown')" in sql for sql in said)
     assert not any("ROWID" in sql for sql in said)
+
+
+def test_of_sessions_that_closed_before_they_were_to_be_forgotten_the_last_change_is_known() -> (
+    None
+):
+    engine = sync_engine("sqlite://", StoreLimits())
+    with engine.connect() as connection:
+        with connection.begin():
+            command.upgrade(migration_config(connection), "0003")
+            connection.execute(
+                text("INSERT INTO restaurants VALUES (7, 'Trattoria', 'INR', 2, NULL, 1, 'd')")
+            )
+            connection.execute(text("INSERT INTO tables VALUES ('T1', 7, 'Table 1', 0, TRUE)"))
+            for pid, reason in (("closed", "'They left'"), ("open", "NULL")):
+                connection.execute(
+                    text(
+                        f"INSERT INTO dining_sessions VALUES ('{pid}', 7, 'T1', 'Table 1', 'INR', 2,"
+                        f" 1000, 2000, 5, 5, 3, NULL, {reason})"
+                    )
+                )
+                connection.execute(
+                    text(f"INSERT INTO members VALUES ('{pid}', 'm-{pid}', 0, 'Ana', 1500)")
+                )
+        make_ready(connection)
+        with connection.begin():
+            found = connection.execute(text("SELECT pid, closed_at FROM dining_sessions")).all()
+            assert {row.pid: row.closed_at for row in found} == {"closed": 2000, "open": None}
+            assert forget_closed(connection, moment(2001), moment(9000), 10) == 1
+            names = connection.execute(text("SELECT session_pid, name FROM members")).all()
+            assert {row.session_pid: row.name for row in names} == {
+                "closed": "a guest",
+                "open": "Ana",
+            }
+    engine.dispose()

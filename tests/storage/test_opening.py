@@ -2,10 +2,13 @@
 
 import os
 import sqlite3
+import stat
 from pathlib import Path
 
 import pytest
 
+from comanda.storage.engines import sync_engine
+from comanda.storage.groups import probe
 from comanda.storage.limits import StoreLimits
 from comanda.storage.opening import DatabaseUnusable, open_database
 from comanda.storage.store import open_store
@@ -124,3 +127,19 @@ async def test_a_store_says_why_it_cannot_be_opened(tmp_path: Path) -> None:
     with pytest.raises(DatabaseUnusable, match="in memory"):
         async with open_store("sqlite://"):
             pass
+
+
+def test_a_new_database_is_its_owners_alone_and_one_that_is_there_keeps_its_mode(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "new.db"
+    for mode in (0o600, 0o640):
+        open_database(f"sqlite:///{path}")
+        engine = sync_engine(f"sqlite:///{path}", StoreLimits())
+        with engine.connect() as connection, connection.begin():
+            probe(connection)
+            files = list(tmp_path.iterdir())
+            assert len(files) == 3  # the log and its index beside it
+            assert {stat.S_IMODE(one.stat().st_mode) for one in files} == {mode}
+        engine.dispose()
+        path.chmod(0o640)

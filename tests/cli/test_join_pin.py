@@ -1,0 +1,49 @@
+"""`comanda join` at a table that asks for its PIN."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from .helpers import STAFF_TOKEN, Server, a_server, run
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with a_server(tmp_path_factory.mktemp("pins"), "--join-pin", "on") as running:
+        yield running
+
+
+def test_who_sits_down_first_is_told_the_pin_and_the_others_must_give_it(server: Server) -> None:
+    to_the_table = ("join", "demo-1", "--server", server.url)
+    ana = run(*to_the_table, "--name", "Ana", typed="w\n")
+    told = re.findall(r"PIN (\d{4})", ana.stdout)
+    assert len(told) == 2, ana.stdout
+    assert f"PIN {told[0]}: tell it to who sits with you" in ana.stdout
+
+    ben = run(*to_the_table, "--name", "Ben")
+    assert ben.returncode == 2
+    assert "give it with --pin" in ben.stderr
+
+    wrong = f"{(int(told[0]) + 1) % 10_000:04}"
+    ben = run(*to_the_table, "--name", "Ben", "--pin", wrong)
+    assert ben.returncode == 2
+    assert "This is not the table's PIN" in ben.stderr
+
+    ben = run(*to_the_table, "--name", "Ben", "--pin", told[0])
+    assert (ben.returncode, ben.stderr) == (0, "")
+    assert f"PIN {told[0]}" in ben.stdout
+
+
+def test_the_staff_read_the_pin_in_a_terminal(server: Server) -> None:
+    ana = run("join", "demo-3", "--server", server.url, "--name", "Ana")
+    (pin,) = re.findall(r"PIN (\d{4})", ana.stdout)
+    shown = run("top", "--once", "--server", server.url, COMANDA_STAFF_TOKEN=STAFF_TOKEN)
+    assert f"T3, PIN {pin}\t" in shown.stdout
+
+
+def test_what_is_no_pin_is_not_sent(server: Server) -> None:
+    for pin in ("12", "12345", "12a4", "²³¹²"):
+        done = run("join", "demo-2", "--name", "Ana", "--pin", pin, "--server", server.url)
+        assert done.returncode == 2
+        assert "--pin must be 4 digits" in done.stderr

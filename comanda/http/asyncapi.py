@@ -37,7 +37,7 @@ def asyncapi_document() -> dict[str, Any]:
             "this": {
                 "host": "{host}",
                 "protocol": "ws",
-                "description": "wss behind a proxy that speaks TLS",
+                "description": "wss where the server, or a proxy before it, speaks TLS",
                 "variables": {"host": {"default": "127.0.0.1:8080"}},
             }
         },

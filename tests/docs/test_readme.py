@@ -21,7 +21,8 @@ from .pages import PAGES, ROOT, Page, read_page
 
 README = read_page("README.md")
 ALL = [read_page(path.relative_to(ROOT)) for path in PAGES]
-PATH = re.compile(r"(?:comanda|docs|examples|tests|benchmarks|chaos)/[\w./*-]*\w(?:\.\w+)?")
+ROOMS = "comanda|docs|examples|tests|benchmarks|chaos|deploy|supply|tools"
+PATH = re.compile(rf"(?<![\w/])(?:{ROOMS})/[\w./*-]*\w(?:\.\w+)?")
 SPECIFICATIONS_SECTION_7 = {
     "order_timeout",
     "reconnect_timeout",

@@ -20,8 +20,9 @@ from comanda.http.worker import WorkerLimits, bind
 from comanda.http.worker import serve as serve_http
 from comanda.tls import server_context
 from tests.certificates import Certificate, make_certificate, needs_openssl
+from tests.server_process import a_server
 
-from .server import TestPos, port_of, settings_for
+from .server import settings_for
 
 PATIENCE_SECONDS = 20
 pytestmark = needs_openssl
@@ -87,24 +88,26 @@ async def test_a_table_orders_over_wss_with_the_real_client(
     certified: Certificate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certified.certificate))
-    settings = settings_for(tmp_path, tls_certificate=certified.certificate, tls_key=certified.key)
-    shutdown = trio.Event()
-    with trio.fail_after(PATIENCE_SECONDS):
-        async with trio.open_nursery() as nursery:
-            start = partial(serve, settings, shutdown=shutdown, pos=TestPos())
-            running: Running = await nursery.start(start)
-            assert running.url == f"https://127.0.0.1:{port_of(running)}"
+    (tmp_path / "house").mkdir()
+    options = ["--tls-certificate", str(certified.certificate), "--tls-key", str(certified.key)]
+    options += ["--pos-delay", "0", "--pos-success-rate", "1"]
+    with trio.fail_after(PATIENCE_SECONDS * 2):
+        async with a_server(tmp_path / "house", *options) as server:
+            assert server.url == f"https://127.0.0.1:{server.port}"
             async with (
-                open_table(running.url, "demo-1", "Ana") as ana,
-                open_table(running.url, "demo-1", "Ben") as ben,
+                open_table(server.url, "demo-1", "Ana") as ana,
+                open_table(server.url, "demo-1", "Ben") as ben,
             ):
                 await ana.add_to_cart(456, 2)
-                await ben.wait_for(lambda store: len(store.items) == 1, timeout_seconds=10)
+                await ben.wait_for(lambda store: len(store.items) == 1, PATIENCE_SECONDS)
                 order_id = await ben.place_order()
                 for guest in (ana, ben):
-                    await guest.wait_for(lambda store: len(store.orders) == 1, timeout_seconds=10)
+                    await guest.wait_for(lambda store: len(store.orders) == 1, PATIENCE_SECONDS)
                     assert guest.store.orders[0].order_id == order_id
-            shutdown.set()
+                await server.stop()
+                await server.start()
+                await ana.add_to_cart(457, 1)  # The phone came back by itself.
+            assert "serves websockets the slow way" in server.log.read_text()
 
 
 async def test_a_client_that_does_not_know_the_certificate_does_not_sit_down(

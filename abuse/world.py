@@ -83,8 +83,12 @@ class World:
 
     async def requests(self, kind: str, many: int = 1) -> None:
         """Count requests that are about to be sent, when it is their turn."""
-        await self._request_pace.take(many)
+        await self.turn_to_ask(many)
         count(self.tally.requests, kind, many)
+
+    async def turn_to_ask(self, many: int) -> None:
+        """Wait until `many` requests may be sent; whoever sends them counts them."""
+        await self._request_pace.take(many)
 
     def answered(self, answer: Answer | None, asked: bytes) -> None:
         """Count an answer, and look whether it may be one."""

@@ -82,7 +82,7 @@ def seeds(decoder: str) -> list[bytes]:
             return [SESSION, *(path.read_bytes() for path in examples)]
         case "callback":
             return [CALLBACK]
-    long_text = b"\x81\xfe\x01\x00" + bytes(4) + b"x" * 256
+    long_text = b"\x81\xfe\x00\x96" + bytes(4) + b"x" * 150
     return [
         b"\x05" + frame(1, b"hello") + frame(9, b"?") + frame(8, b"\x03\xe8bye"),
         b"\x09" + frame(1, b"he", final=False) + frame(10, b"") + frame(0, b"llo"),

@@ -29,8 +29,11 @@ from comanda.http.frames import PEER_CODES, CloseReceived, FrameReader, PingRece
 from comanda.http.problems import Refused
 from comanda.menu_file import MenuFileError, parse_menu
 
-FRAME_LIMIT: Final = 1000
+FRAME_LIMIT: Final = 200
 """Of a message here: small, so that messages are soon too long."""
+
+STREAM_BYTES: Final = 600
+"""Of frames at a time: each of them is read byte by byte, too."""
 
 REQUEST_ID_CHARACTERS: Final = 64
 SECRET: Final = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
@@ -55,7 +58,7 @@ def events_of(reads: list[bytes]) -> list[object]:
 
 def frames(data: bytes) -> None:
     """Websocket frames: the first byte says where the others are cut into reads."""
-    cut, stream = (data[0] if data else 0), data[1:]
+    cut, stream = (data[0] if data else 0), data[1:STREAM_BYTES]
     events = events_of([stream])
     assert events == events_of([stream[:cut], stream[cut:]])
     assert events == events_of([stream[at : at + 1] for at in range(len(stream))])

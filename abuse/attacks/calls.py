@@ -1,21 +1,23 @@
 """HTTP requests that are wrong in themselves, too many, or of somebody who has no right to them."""
 
 import random
+from contextlib import suppress
 
 import trio
 
 from ..requests import Request
 from ..stock import Stock
 from ..wire import Line, LineLost, NoHttp, open_line, read_answer
+from ..words import count
 from ..world import SHOWN_BYTES, World
 
-REQUESTS_A_LINE = (4, 14)
-ANSWER_SECONDS = 1.0
+REQUESTS = (6, 14)
+ANSWER_SECONDS = 0.5
 """A request that announces more than it sends is left then; the server waits for it longer."""
 
-FLOOD_REQUESTS = 480
-FLOOD_PIECE = 24
-"""More at once than an address may, 24 in one piece: the rest gets 429."""
+FLOOD_REQUESTS = 600
+FLOOD_PIECE = 50
+"""An address may have 400 at once and then 100 a second: the rest gets 429."""
 
 
 async def _ask(world: World, line: Line, kind: str, data: bytes, method: str) -> int | None:
@@ -38,25 +40,30 @@ async def _ask(world: World, line: Line, kind: str, data: bytes, method: str) ->
 
 
 async def mutated_requests(world: World, stock: Stock, chance: random.Random) -> None:
-    """Spoilt requests one after another, good ones between, on one connection as long as it holds."""
-    async with open_line(world.port, world.address(chance)) as line:
-        world.tally.connections += 1
-        for _ in range(chance.randint(*REQUESTS_A_LINE)):
-            spoil = chance.random() < 0.8
-            request = stock.requests.spoilt(chance) if spoil else stock.requests.good(chance)
-            data = request.as_bytes()
-            await _ask(world, line, "mutated" if spoil else "good", data, request.method)
+    """Spoilt requests one after another, good ones between, on connections that are kept while they hold."""
+    left = chance.randint(*REQUESTS)
+    while left > 0:
+        async with open_line(world.port, world.address(chance)) as line:
+            world.tally.connections += 1
+            with suppress(LineLost):
+                while left > 0:
+                    left -= 1
+                    spoil = chance.random() < 0.8
+                    made = stock.requests.spoilt if spoil else stock.requests.good
+                    request = made(chance)
+                    kind = "mutated" if spoil else "good"
+                    await _ask(world, line, kind, request.as_bytes(), request.method)
 
 
 async def request_flood(world: World, stock: Stock, chance: random.Random) -> None:
-    """More requests at once than one address may make, pipelined."""
-    request = Request(
-        "GET", chance.choice(["/api/tables/none", "/staff", "/nowhere"]), []
-    ).as_bytes()
+    """More requests than one address may make, pipelined and as fast as the server takes them."""
+    path = chance.choice(["/api/tables/none", "/staff", "/api/restaurants/3/menu"])
+    request = Request("GET", path, []).as_bytes()
+    await world.turn_to_ask(FLOOD_REQUESTS)
     async with open_line(world.port, world.address(chance)) as line:
         world.tally.connections += 1
         for _ in range(FLOOD_REQUESTS // FLOOD_PIECE):
-            await world.requests("flood", FLOOD_PIECE)
+            count(world.tally.requests, "flood", FLOOD_PIECE)
             await line.send(request * FLOOD_PIECE)
             for _ in range(FLOOD_PIECE):
                 world.answered(await read_answer(line), request)

@@ -30,6 +30,7 @@ _NAMES_USED: tuple[tuple[object, tuple[str, ...]], ...] = (
             "_close_stream",
             "_create_stream",
             "_handle_events",
+            "_send_error_response",
             "_send_h11_event",
             "stream_send",
         ),

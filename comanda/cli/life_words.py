@@ -76,6 +76,8 @@ def events_of(life: SessionLife) -> list[Happened]:
     events += [Happened(one.joined_at, one.name, "", "sat down") for one in life.members]
     if life.closed_at is not None:
         events.append(Happened(life.closed_at, "", "", f"closed: {life.closed_reason}"))
+    if life.forgotten_at is not None:
+        events.append(Happened(life.forgotten_at, "", "", "its guests were forgotten"))
     for one in life.orders:
         events += _order(one, names, life)
     return sorted(events, key=lambda event: event.at)

@@ -36,7 +36,7 @@ def hasty(folder: Path) -> Iterator[Server]:
     options: tuple[str, ...] = ("--pos-timeout", "0.2", "--lock-limit", "0.3")
     options += ("--rate-limits", "off")
     options += ("--pos-delay", "0.05", "--retry-limit", "0", "--pos-secret-file", str(secret))
-    with a_server(folder, *options, tables=6) as running:
+    with a_server(folder, *options, tables=7) as running:
         yield running
 
 
@@ -207,3 +207,22 @@ def test_what_is_no_database_is_named_as_such(tmp_path: Path) -> None:
     done = run("inspect", "x", "--database", f"sqlite+aiosqlite:///{path}")
     assert done.returncode == 2
     assert "is not a database" in done.stderr
+
+
+def test_that_guests_were_forgotten_is_told_and_their_words_are_not(
+    hasty: Server, folder: Path
+) -> None:
+    order_id = ordered(hasty, 7, "pos:accept ring-the-bell", name="Rosalind")
+    session = json.loads(inspected(folder, order_id, "--json"))["session_pid"]
+    assert "Rosalind" in inspected(folder, session)
+    headers = {"Authorization": f"Bearer {STAFF_TOKEN}"}
+    for step in ("close", "forget"):
+        url = f"{hasty.url}/api/sessions/{session}/{step}"
+        assert httpx.post(url, headers=headers, trust_env=False, timeout=30).status_code == 204
+    events = inspected(folder, session)
+    whole = inspected(folder, session, "--json")
+    assert "closed: The table was closed by the staff" in events
+    assert "its guests were forgotten" in events
+    assert "a guest\t-\tsat down" in events
+    for word in ("Rosalind", "ring-the-bell"):
+        assert word not in events + whole

@@ -123,6 +123,7 @@ async def test_an_empty_cart_has_the_protocols_fields(server: Server) -> None:
         "orders_in_doubt": [],
         "last_order": None,
         "members": [{"member_id": ana.member_id, "name": "Ana", "online": False}],
+        "join_pin": None,
     }
 
 

@@ -100,6 +100,7 @@ async def test_a_table_shows_who_sits_there_who_is_online_and_what_the_cart_cost
             "total": 1250.0,
             "pending_order": None,
             "orders_in_doubt": [],
+            "join_pin": None,
         }
 
     async def gone() -> bool:

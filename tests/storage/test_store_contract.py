@@ -20,7 +20,17 @@ from comanda.actors.domain.messages import ClearCart, ResolveNow
 from comanda.actors.domain.order import Accepted, Pending, Rejected, Unknown
 from comanda.actors.ports import NoSuchSession, SessionKey, StaleEpoch, Store, Unit
 
-from .house import LOCK_LIMIT_SECONDS, NOW, OpenStore, key_of, menu, ordered, restaurant, seat
+from .house import (
+    LOCK_LIMIT_SECONDS,
+    NOW,
+    OpenStore,
+    Party,
+    key_of,
+    menu,
+    ordered,
+    restaurant,
+    seat,
+)
 
 AFTER_THE_LOCK = timedelta(seconds=LOCK_LIMIT_SECONDS + 1)
 
@@ -418,3 +428,20 @@ async def test_a_cancelled_caller_writes_nothing_if_it_never_began(store: Store)
         await store.commit(party.arrives())
     assert scope.cancelled_caught
     assert (await store.activate(key_of(party.session))).session.members == {}
+
+
+async def test_a_join_pin_is_kept_with_its_session_until_that_closes(store: Store) -> None:
+    table = Table("T1", "Table 1", 7)
+    key = await store.open_session(table, "S1", NOW, "0482")
+    assert await store.open_session(table, "S2", NOW, "9999") == key
+    party = Party(await store.activate(key))
+    assert party.session.join_pin == "0482"
+    (there,) = await store.open_tables(7)
+    assert there.join_pin == "0482"
+    await store.commit(party.arrives())
+    await store.commit(party.decided(CloseSession("They left")))
+    closed = (await store.activate(key)).session
+    assert closed == party.session
+    assert closed.join_pin is None
+    again = await store.open_session(table, "S3", NOW)
+    assert (await store.activate(again)).session.join_pin is None

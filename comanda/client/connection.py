@@ -126,21 +126,21 @@ class TableConnection:
         self, menu_item_id: int, qty: int = 1, note: str = "", public_id: str | None = None
     ) -> Ack:
         """Add a line."""
-        return await self._edit(self.store.add_to_cart(menu_item_id, qty, note, public_id))
+        return await self._edit(lambda: self.store.add_to_cart(menu_item_id, qty, note, public_id))
 
     async def update_cart_item(
         self, public_id: str, qty: int | None = None, note: str | None = None
     ) -> Ack:
         """Change a line's quantity, its note, or both."""
-        return await self._edit(self.store.update_cart_item(public_id, qty, note))
+        return await self._edit(lambda: self.store.update_cart_item(public_id, qty, note))
 
     async def remove_from_cart(self, public_id: str) -> Ack:
         """Take a line out."""
-        return await self._edit(self.store.remove_from_cart(public_id))
+        return await self._edit(lambda: self.store.remove_from_cart(public_id))
 
     async def clear_cart(self) -> Ack:
         """Take every line out."""
-        return await self._edit(self.store.clear_cart())
+        return await self._edit(self.store.clear_cart)
 
     async def place_order(self, special_instructions: str = "") -> str:
         """Order what the store shows; gives the order's id once the table is locked for it.
@@ -162,7 +162,8 @@ class TableConnection:
         """The tap that ends the automatic retry; whether there was one."""
         return self._engine.watch.cancel_retry("cancelled by hand")
 
-    async def _edit(self, command: CartCommand) -> Ack:
+    async def _edit(self, make: Callable[[], CartCommand]) -> Ack:
+        command = await self._engine.made(make)
         self._engine.watch.cancel_retry("the cart is edited")
         return await self._engine.do(command)
 

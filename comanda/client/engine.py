@@ -1,6 +1,8 @@
 """What keeps a table true behind `TableConnection`: links come and go, store and commands stay."""
 
 from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 import httpx
 import trio
@@ -30,6 +32,7 @@ from .cart_store import CartStore
 from .commands import Command, Commands
 from .errors import (
     ApiError,
+    CartLockedError,
     CommandLost,
     CommandRefused,
     CouldNotConnect,
@@ -43,6 +46,8 @@ from .order_watch import OrderWatch
 from .reconnector import Reconnector
 from .settings import ClientLimits
 from .surroundings import Surroundings
+
+C = TypeVar("C")
 
 UNAUTHORIZED = 401
 
@@ -268,7 +273,7 @@ class Engine:
     async def place(self, special_instructions: str) -> str:
         """Order what the store shows; see `TableConnection.place_order`."""
         self.check_open()
-        command = self.store.place_order(special_instructions)
+        command = await self.made(partial(self.store.place_order, special_instructions))
         request_id = self._surroundings.new_id()
         placed = self.watch.sending(request_id, special_instructions)
         self.wake()
@@ -282,6 +287,17 @@ class Engine:
                 "the order was accepted, but came and went unseen: look at the orders"
             )
         return placed.order_id
+
+    async def made(self, make: Callable[[], C]) -> C:
+        """A command that `make` makes, unless the store's own guard refuses it.
+
+        A refusal is a checkpoint: who tries again in a loop must let the outcome come.
+        """
+        try:
+            return make()
+        except CartLockedError:
+            await trio.lowlevel.checkpoint()
+            raise
 
     async def do(self, command: CartCommand) -> Ack:
         """Any other command; see `TableConnection`."""

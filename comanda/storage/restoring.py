@@ -24,7 +24,8 @@ TABLES_CLOSED = "the restaurant went back to an earlier state"
 
 _skip_numbers = text("UPDATE restaurants SET last_order_number = last_order_number + :skipped")
 _close_tables = text(
-    "UPDATE dining_sessions SET closed_reason = :reason, seq = seq + 1, updated_at = :now"
+    "UPDATE dining_sessions SET closed_reason = :reason, closed_at = :now, join_pin = NULL,"
+    " seq = seq + 1, updated_at = :now"
     " WHERE closed_reason IS NULL"
 )
 

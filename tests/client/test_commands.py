@@ -152,3 +152,24 @@ async def test_waiting_for_what_does_not_come_ends_in_time(autojump_clock: MockC
     async with a_server() as server, ana_at(server) as table:
         with pytest.raises(trio.TooSlowError):
             await table.wait_for(lambda store: bool(store.items), 5)
+
+
+async def test_who_tries_a_locked_cart_again_and_again_lets_the_outcome_come(
+    autojump_clock: MockClock,
+) -> None:
+    async with a_server() as server, ana_at(server) as table:
+        await table.add_to_cart(MARGHERITA)
+        await table.place_order()
+        others_ran = trio.Event()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_set, others_ran)
+            for _ in range(100):
+                with pytest.raises(CartLockedError):
+                    await table.add_to_cart(LASSI)
+                with pytest.raises(CartLockedError):
+                    await table.place_order()
+            assert others_ran.is_set()
+
+
+async def _set(event: trio.Event) -> None:
+    event.set()

@@ -2,15 +2,18 @@
 
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from comanda.storage.backup import back_up
+from comanda.storage.inline import open_inline
 from comanda.storage.opening import DatabaseUnusable, open_database
 from comanda.storage.owning import owned
 from comanda.storage.restoring import restore
+
+from .house import restaurant
 
 NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
 
@@ -142,3 +145,19 @@ def test_the_log_of_what_was_there_goes_with_it(house: Path, tmp_path: Path) -> 
     with closing(sqlite3.connect(done.kept)) as kept, closing(sqlite3.connect(house)) as now:
         assert kept.execute("SELECT restaurant_id FROM restaurants").fetchall() == [(7,)]
         assert now.execute("SELECT restaurant_id FROM restaurants").fetchall() == []
+
+
+async def test_tables_that_a_restore_closes_are_closed_as_any_so_that_their_guests_are_forgotten(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "evening.db"
+    with open_inline(f"sqlite+aiosqlite:///{file}") as store:
+        await store.install([restaurant()], "menu 1")
+        key = await store.open_session(restaurant().tables[0], "S1", NOW, "4821")
+    back_up(file, tmp_path / "backup.db")
+    assert restore(tmp_path / "backup.db", file, NOW, keep_tables=False).tables_closed == 1
+    with open_inline(f"sqlite+aiosqlite:///{file}") as store:
+        session = (await store.activate(key)).session
+        assert session.closed_reason is not None
+        assert session.join_pin is None
+        assert await store.forget_closed(NOW + timedelta(days=1), NOW, 10) == 1

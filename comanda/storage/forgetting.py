@@ -54,12 +54,17 @@ _nameless_order = (
 )
 
 
+def to_forget(connection: Connection, before: datetime, limit: int) -> Sequence[str]:
+    """Sessions that were closed before `before` whose guests can be forgotten, the longest closed first."""
+    return connection.execute(_due, {"before": micros(before), "most": limit}).scalars().all()
+
+
 def forget_closed(connection: Connection, before: datetime, now: datetime, limit: int) -> int:
     """Forget the guests of sessions closed before `before`, the longest closed first; of how many.
 
     At most `limit` of them. One with an order that has no outcome yet is left for a later time.
     """
-    pids = connection.execute(_due, {"before": micros(before), "most": limit}).scalars().all()
+    pids = to_forget(connection, before, limit)
     if pids:
         _forget(connection, pids, now)
     return len(pids)

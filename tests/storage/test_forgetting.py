@@ -16,6 +16,7 @@ from comanda.storage.inline import open_inline
 from comanda.storage.life import life_of
 from comanda.storage.looking import looked_into
 from comanda.storage.rules import A_GUEST
+from comanda.storage.store import open_store
 
 from .house import NOW, OpenStore, Party, key_of, restaurant, seat
 
@@ -248,3 +249,15 @@ async def test_a_session_with_an_order_in_doubt_is_not_forgotten_by_hand_either(
             store._connection.begin(),
         ):
             forgetting._forget(store._connection, [party.session.pid], NOW)
+
+
+async def test_where_there_is_nobody_to_forget_nothing_is_written(url: str) -> None:
+    async with open_store(url) as store:
+        await store.install([restaurant()], "menu 1")
+        party = await dines(store)
+        groups = store.groups
+        assert await store.forget_closed(NOW + MONTH, NOW, 10) == 0
+        assert store.groups == groups
+        await leaves(store, party)
+        assert await store.forget_closed(NOW + MONTH, NOW, 10) == 1
+        assert store.groups == groups + 2

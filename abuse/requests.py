@@ -283,8 +283,10 @@ def _body(chance: random.Random, request: Request) -> None:
             b"",
         ]
     )
-    if chance.random() < 0.7 and ("Content-Type", "application/json") not in request.headers:
-        request.headers.append(("Content-Type", "application/json"))
+    request.headers = [one for one in request.headers if one[0] != "Content-Type"]
+    kind = chance.choice(["application/json", "application/json", "text/plain", None])
+    if kind is not None:
+        request.headers.append(("Content-Type", kind))
 
 
 def _other_token(chance: random.Random, request: Request) -> None:

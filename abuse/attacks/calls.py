@@ -17,7 +17,7 @@ ANSWER_SECONDS = 0.5
 
 FLOOD_REQUESTS = 600
 FLOOD_PIECE = 50
-"""An address may have 400 at once and then 100 a second: the rest gets 429."""
+"""An address may have 400 at once and then 100 a second, of joins 120 and 4: the rest gets 429."""
 
 
 async def _ask(world: World, line: Line, kind: str, data: bytes, method: str) -> int | None:
@@ -57,8 +57,15 @@ async def mutated_requests(world: World, stock: Stock, chance: random.Random) ->
 
 async def request_flood(world: World, stock: Stock, chance: random.Random) -> None:
     """More requests than one address may make, pipelined and as fast as the server takes them."""
-    path = chance.choice(["/api/tables/none", "/staff", "/api/restaurants/3/menu"])
-    request = Request("GET", path, []).as_bytes()
+    json = [("Content-Type", "application/json")]
+    chosen = chance.choice(
+        [
+            Request("GET", "/staff", []),
+            Request("GET", "/api/restaurants/3/menu", []),
+            Request("POST", "/api/tables/none/join", json, b'{"name":"Eve"}'),
+        ]
+    )
+    request = chosen.as_bytes()
     await world.turn_to_ask(FLOOD_REQUESTS)
     async with open_line(world.port, world.address(chance)) as line:
         world.tally.connections += 1

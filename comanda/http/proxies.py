@@ -9,6 +9,9 @@ Network = IPv4Network | IPv6Network
 MAX_HOPS = 16
 """Addresses of an `X-Forwarded-For` that are looked at, from its end; no house has more proxies in a row."""
 
+ONE_GUESTS_BITS = 64
+"""Of an IPv6 address. A home, or a phone, is given all that begin with the same: it has no limit for each."""
+
 _SCHEMES = {"http": "http", "ws": "http", "https": "https", "wss": "https"}
 
 
@@ -37,7 +40,9 @@ class TrustedProxies:
         self._networks = tuple(read_network(one) for one in networks)
 
     def address(self, peer: str, forwarded_for: Iterable[str]) -> str:
-        """The address that asks: the last of `X-Forwarded-For` that is no trusted proxy's.
+        """Who asks, as limits count: the last of `X-Forwarded-For` that is no trusted proxy's.
+
+        An address of IPv4, or of IPv6 the network of `ONE_GUESTS_BITS` in which it is.
 
         Each proxy adds the address it was asked from at the end, so what stands before the first
         address that is not trusted may be anybody's invention, and so may what stands before something
@@ -48,8 +53,10 @@ class TrustedProxies:
             forwarded_for: the values of all such headers, in their order.
         """
         nearest = _read_hop(peer)
-        if nearest is None or not self._trusts(nearest):
+        if nearest is None:
             return peer
+        if not self._trusts(nearest):
+            return _as_counted(nearest)
         hops = ",".join(forwarded_for).split(",")
         for hop in hops[: -MAX_HOPS - 1 : -1]:
             address = _read_hop(hop)
@@ -58,7 +65,7 @@ class TrustedProxies:
             nearest = address
             if not self._trusts(address):
                 break
-        return str(nearest)
+        return _as_counted(nearest)
 
     def scheme(self, peer: str, scheme: str, forwarded_proto: Iterable[str]) -> str:
         """``http`` or ``https``, as the guest's browser asked: what a trusted proxy says, else `scheme`.
@@ -76,6 +83,12 @@ class TrustedProxies:
 
     def _trusts(self, address: Address) -> bool:
         return any(address in network for network in self._networks)
+
+
+def _as_counted(address: Address) -> str:
+    if isinstance(address, IPv4Address):
+        return str(address)
+    return str(IPv6Network((address, ONE_GUESTS_BITS), strict=False))
 
 
 def _read_hop(text: str) -> Address | None:

@@ -23,8 +23,8 @@ TRUSTED = ("127.0.0.1", "10.0.0.0/8", "fd00::/8")
         ("127.0.0.1", ["198.51.100.1, 203.0.113.9, 10.1.2.3"], "203.0.113.9"),
         ("127.0.0.1", ["10.9.9.9, 10.1.2.3"], "10.9.9.9"),
         ("127.0.0.1", ["203.0.113.9:4711"], "203.0.113.9"),
-        ("127.0.0.1", ["[2001:db8::7]:4711"], "2001:db8::7"),
-        ("127.0.0.1", ["2001:DB8:0::7"], "2001:db8::7"),
+        ("127.0.0.1", ["[2001:db8::7]:4711"], "2001:db8::/64"),
+        ("127.0.0.1", ["2001:DB8:0::7"], "2001:db8::/64"),
         ("fd00::1", ["::ffff:203.0.113.9"], "203.0.113.9"),
         ("::ffff:127.0.0.1", ["203.0.113.9"], "203.0.113.9"),
         ("203.0.113.1", ["198.51.100.1"], "203.0.113.1"),
@@ -41,6 +41,22 @@ def test_the_last_address_that_is_no_trusted_proxys_counts(
     peer: str, headers: list[str], address: str
 ) -> None:
     assert TrustedProxies(TRUSTED).address(peer, headers) == address
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:db8::7", "2001:db8::ffff:1", True),
+        ("2001:db8::7", "2001:db8:0:1::7", False),
+        ("203.0.113.1", "203.0.113.2", False),
+        ("::ffff:203.0.113.1", "203.0.113.1", True),
+    ],
+)
+def test_whoever_has_a_whole_network_of_ipv6_is_counted_as_one(
+    one: str, other: str, same: bool
+) -> None:
+    proxies = TrustedProxies()
+    assert (proxies.address(one, []) == proxies.address(other, [])) == same
 
 
 def test_with_no_trusted_proxy_nobodys_word_counts() -> None:

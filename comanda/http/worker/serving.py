@@ -118,8 +118,10 @@ class Worker:
     async def wait_turn(self) -> None:
         """Before what a crowd makes expensive: of however many who wait here one goes on at a time, and
         the others' work comes between. Alone it is a checkpoint."""
-        async with self.turns:
-            await trio.lowlevel.checkpoint()
+        async with (
+            self.turns
+        ):  # To get it takes a pass of Trio's: there is one a pass, as new ones come.
+            pass
 
     async def _turn_away(self, stream: Any) -> None:
         """One connection too many. With TLS it ends without a word: to shake hands first would be

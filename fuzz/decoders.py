@@ -37,7 +37,7 @@ STREAM_BYTES: Final = 600
 
 REQUEST_ID_CHARACTERS: Final = 64
 SECRET: Final = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
-SIGNATURES: Final = CallbackSignatures(SECRET)
+SIGNATURES: Final = CallbackSignatures((SECRET,))
 CONTROL_BYTES: Final = 125
 
 

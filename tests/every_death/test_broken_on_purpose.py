@@ -41,7 +41,7 @@ from .world import Death, Shelf
             "killed",
             {nothing_told_is_newer_than_storage, acknowledged_commands_stand_once},
         ),
-        (broken.no_fence, "hangs for good", "paused", {epochs_never_go_back}),
+        (broken.no_fence, "accepts after 14 s", "paused", {epochs_never_go_back}),
         (
             broken.no_memory_of_requests,
             "accepts at once",

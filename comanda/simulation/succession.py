@@ -269,10 +269,7 @@ class Succession:
             case ActorFailed(key=SessionKey(pid=pid), error=error, restart_in_seconds=restart_in):
                 self._logbook.note(f"{pid} crashes: {type(error).__name__}")
                 self._witness.crashed(pid)
-                # Whoever is fenced off ends, and its order's task finds nobody to report to. One that is
-                # fenced off while it starts is restored, as after any crash.
-                is_ending = isinstance(error, ActorStopped) and restart_in is None
-                if not (is_ending or isinstance(error, Poison | Outage | StaleEpoch)):
+                if not is_foreseen(error, restarts=restart_in is not None):
                     self.crashes.append(f"{pid} crashed: {type(error).__name__}: {error}")
             case ActorQuarantined(key=SessionKey(pid=pid), seconds=seconds):
                 self._logbook.note(f"{pid} is in quarantine")
@@ -285,3 +282,17 @@ class Succession:
             str(getattr(told, name)) for name in _TOLD if getattr(told, name, None) is not None
         ]
         self._logbook.note(f"connection {connection} hears {' '.join(words)}")
+
+
+def is_foreseen(error: BaseException, *, restarts: bool) -> bool:
+    """Whether a session may crash of this: poison, storage or a fence.
+
+    Its order's task then finds nobody to report to, and says so in the same group. Whoever is fenced off
+    ends with that alone; one that is fenced off while it starts is restored, as after any crash.
+    """
+    if isinstance(error, ActorStopped):
+        return not restarts
+    if isinstance(error, BaseExceptionGroup):
+        others = [one for one in error.exceptions if not isinstance(one, ActorStopped)]
+        return bool(others) and all(is_foreseen(one, restarts=restarts) for one in others)
+    return isinstance(error, Poison | Outage | StaleEpoch)

@@ -57,8 +57,8 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     seconds: float = 60.0
     seed: int = 1
-    rate: float = 2600.0
-    processes: int = 2
+    rate: float = 3200.0
+    processes: int = 4
     tables: int = 40
     only: tuple[str, ...] = ()
     server_module: tuple[str, ...] = ("comanda",)

@@ -8,7 +8,14 @@ import pytest
 from comanda.simulation.campaign import Tally
 from comanda.simulation.coverage import MARKS, marks_of
 from comanda.simulation.gates import not_covered
-from comanda.simulation.matrix import STATES, cell, cells_of, reachable_cells, unreachable
+from comanda.simulation.matrix import (
+    SELDOM_MET,
+    STATES,
+    cell,
+    cells_of,
+    reachable_cells,
+    unreachable,
+)
 from comanda.simulation.pos_faults import FAULTS, KINDS, kind_of
 
 
@@ -46,6 +53,15 @@ def test_a_cell_that_was_met_though_it_cannot_be_is_told_of() -> None:
     (sentence,) = not_covered(tally)
     assert name in sentence
     assert "unreachable" in sentence
+
+
+def test_a_cell_that_is_seldom_met_may_be_and_need_not() -> None:
+    tally = _whole()
+    for name in SELDOM_MET:
+        tally.cells[name] = 1
+        assert list(not_covered(tally)) == []
+        del tally.cells[name]
+        assert list(not_covered(tally)) == []
 
 
 def test_every_cell_is_reachable_or_has_a_reason() -> None:

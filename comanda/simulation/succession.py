@@ -287,12 +287,12 @@ class Succession:
 def is_foreseen(error: BaseException, *, restarts: bool) -> bool:
     """Whether a session may crash of this: poison, storage or a fence.
 
-    Its order's task then finds nobody to report to, and says so in the same group. Whoever is fenced off
-    ends with that alone; one that is fenced off while it starts is restored, as after any crash.
+    Its orders' tasks then find nobody to report to, and say so in the same group. Whoever is fenced off
+    ends with those alone; one that is fenced off while it starts is restored, as after any crash.
     """
     if isinstance(error, ActorStopped):
         return not restarts
     if isinstance(error, BaseExceptionGroup):
         others = [one for one in error.exceptions if not isinstance(one, ActorStopped)]
-        return bool(others) and all(is_foreseen(one, restarts=restarts) for one in others)
+        return all(is_foreseen(one, restarts=restarts) for one in others or error.exceptions)
     return isinstance(error, Poison | Outage | StaleEpoch)

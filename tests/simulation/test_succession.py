@@ -22,10 +22,11 @@ STOPPED = ActorStopped("The actor has ended.")
         (ExceptionGroup("seed 876", [Poison("p"), STOPPED]), True, True),
         (ExceptionGroup("", [ExceptionGroup("", [Poison("p")]), STOPPED]), True, True),
         (ExceptionGroup("", [Poison("p"), ValueError("v")]), True, False),
+        (ExceptionGroup("seed 2415", [STOPPED, STOPPED]), False, True),
         (ExceptionGroup("", [STOPPED]), True, False),
     ],
 )
-def test_a_session_may_crash_of_poison_storage_and_a_fence_with_its_orders_task_behind(
+def test_a_session_may_crash_of_poison_storage_and_a_fence_with_its_orders_tasks_behind(
     error: BaseException, restarts: bool, foreseen: bool
 ) -> None:
     assert is_foreseen(error, restarts=restarts) == foreseen

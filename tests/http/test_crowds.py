@@ -105,7 +105,7 @@ async def all_come(calls: Counter[int]) -> None:
     await until(all_have_come)
 
 
-@pytest.mark.parametrize("what", ["a piece of a head", "gone"])
+@pytest.mark.parametrize("what", ["the rest of a head", "gone"])
 async def test_what_comes_of_many_in_one_moment_is_taken_one_after_another(
     what: str, a_pass: Callable[[str], Counter[int]]
 ) -> None:
@@ -119,9 +119,43 @@ async def test_what_comes_of_many_in_one_moment_is_taken_one_after_another(
             if what == "gone":
                 reset(client)
             else:
-                client.stream.socket._sock.send(b"TP/1.1")
+                client.stream.socket._sock.send(b"TP/1.1\r\nHost: x\r\n\r\n")
         await all_come(handled)
         assert max(handled.values()) <= 2
+
+
+async def test_a_head_in_pieces_is_looked_at_when_it_is_whole(
+    a_pass: Callable[[str], Counter[int]],
+) -> None:
+    async with serving(echoing()) as served, connected(served, b"GET / HT") as client:
+        await wait_all_tasks_blocked()
+        handled = a_pass("handle")
+        for piece in (b"TP/1.1\r\n", b"Host: x\r\nConnection: close\r\n", b"\r", b"\n"):
+            assert handled.total() == 0
+            await client.stream.send_all(piece)
+            await wait_all_tasks_blocked()
+        assert " 200 " in await client.read_head()
+        assert handled.total() == 1
+
+
+@pytest.mark.parametrize("ending", [b"\r\n\r\n", b"\n\n", b"\n\r\n"])
+@pytest.mark.parametrize("cut", [1, 2, 3])
+async def test_a_heads_end_is_seen_wherever_it_is_cut(cut: int, ending: bytes) -> None:
+    head = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close" + ending
+    async with serving(echoing()) as served, connected(served, b"GET / HT") as client:
+        for piece in (head[8:-cut], head[-cut:]):
+            await wait_all_tasks_blocked()
+            await client.stream.send_all(piece)
+        assert " 200 " in await client.read_head()
+
+
+async def test_a_head_in_pieces_gets_431_as_soon_as_it_is_too_long() -> None:
+    async with serving(echoing(), header_bytes=1_000) as served:
+        async with connected(served, b"GET / HTTP/1.1\r\nx: ") as client:
+            for _ in range(4):
+                await wait_all_tasks_blocked()
+                await client.stream.send_all(b"y" * 250)
+            assert " 431 " in await client.read_head()
 
 
 async def test_of_many_whose_time_is_over_one_is_answered_after_another(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 import socket as stdlib_socket
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -23,6 +24,12 @@ from .streams import AppTasks, Inbox, WebSocketStream
 
 if TYPE_CHECKING:
     from .serving import Worker
+
+_HEADS_END = re.compile(rb"\n\r?\n")
+"""As h11 looks for it."""
+
+_HEADS_END_BYTES = 3
+"""At most, so that what was looked at need not be looked at again but for so many."""
 
 
 class Connection(TCPServer):
@@ -117,13 +124,18 @@ class Connection(TCPServer):
 
     async def _read(self) -> None:
         """Read until the peer's end, the connection's, or the deadline."""
+        data = b""
         while not self._over:
             websocket = self._http.websocket
             if websocket is not None and self.shared_reader is not None:
                 await self._lend(websocket, self.shared_reader)
                 continue
             try:
-                data = await self.stream.receive_some(CHUNK_BYTES)
+                if self._phase is Phase.HEAD:  # It comes in pieces.
+                    data = await self._rest_of_head(data)
+                    await self.worker.wait_turn()  # As nobody's head does who means well.
+                else:
+                    data = await self.stream.receive_some(CHUNK_BYTES)
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 return
             if not data:
@@ -134,14 +146,31 @@ class Connection(TCPServer):
                 continue
             if self._phase is Phase.IDLE:
                 self.enter(Phase.HEAD)
-            elif (
-                self._phase is Phase.HEAD
-            ):  # It comes in pieces, as nobody's head does who means well.
-                await self.worker.wait_turn()
             try:
                 await self._http.handle(RawData(bytes(data)))
             except Exception as error:
                 await self._fail(error)
+
+    async def _rest_of_head(self, begun: bytes) -> bytes:
+        """What comes after a piece of a head: all of it at once, when its end or more than a head may have
+        is there, so that a piece, of which some send hundreds at once, costs a read and wakes no task.
+
+        Empty at the peer's end. Over TLS the next piece alone.
+        """
+        if self.shared_reader is None:
+            return bytes(await self.stream.receive_some(CHUNK_BYTES))
+        most = self.worker.limits.header_bytes
+        rest = bytearray(begun[-_HEADS_END_BYTES:])
+        before = len(rest)
+
+        def take(data: bytes) -> bool:
+            looked_at = len(rest) - _HEADS_END_BYTES
+            rest.extend(data)
+            whole = _HEADS_END.search(rest, max(looked_at, 0)) is not None
+            return bool(data) and not whole and len(rest) <= most
+
+        await self.shared_reader.lend(self.socket._sock, take)
+        return bytes(rest[before:])
 
     async def _lend(self, websocket: WebSocketStream, reader: SharedReader) -> None:
         """Have the shared reader read, until something comes that is for this task."""

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from comanda.http.frames import FrameReader
 from comanda.http.worker import Connection, MemberSocket
+from comanda.http.worker.phase import Phase
 from comanda.http.worker.protocol import HttpProtocol
 from comanda.http.worker.streams import Inbox
 
@@ -150,12 +152,14 @@ async def test_a_heads_end_is_seen_wherever_it_is_cut(cut: int, ending: bytes) -
 
 
 async def test_a_head_in_pieces_gets_431_as_soon_as_it_is_too_long() -> None:
-    async with serving(echoing(), header_bytes=1_000) as served:
-        async with connected(served, b"GET / HTTP/1.1\r\nx: ") as client:
-            for _ in range(4):
-                await wait_all_tasks_blocked()
-                await client.stream.send_all(b"y" * 250)
-            assert " 431 " in await client.read_head()
+    async with (
+        serving(echoing(), header_bytes=1_000) as served,
+        connected(served, b"GET / HTTP/1.1\r\nx: ") as client,
+    ):
+        for _ in range(4):
+            await wait_all_tasks_blocked()
+            await client.stream.send_all(b"y" * 250)
+        assert " 431 " in await client.read_head()
 
 
 async def test_of_many_whose_time_is_over_one_is_answered_after_another(
@@ -169,9 +173,37 @@ async def test_of_many_whose_time_is_over_one_is_answered_after_another(
         for _ in range(MANY):
             await waiting.enter_async_context(connected(served, b"GET / HT"))
         await wait_all_tasks_blocked()
-        time.sleep(0.5)  # noqa: ASYNC251 - nobody runs meanwhile, so that all are late at once.
+        time.sleep(0.6)  # noqa: ASYNC251 - nobody runs meanwhile, so that all are late at once.
         await all_come(refused)
         assert max(refused.values()) <= 2
+
+
+async def test_many_that_came_in_one_moment_are_not_late_in_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    times: list[float] = []
+    enter = Connection.enter
+
+    def watched(self: Connection, phase: Phase) -> None:
+        enter(self, phase)
+        if phase is Phase.HEAD:
+            times.append(self._deadline - trio.current_time())
+
+    monkeypatch.setattr(Connection, "enter", watched)
+    async with (
+        serving(echoing(), request_head_timeout_seconds=10_000) as served,
+        AsyncExitStack() as waiting,
+    ):
+        for _ in range(MANY):
+            await waiting.enter_async_context(connected(served, b"GET / HT"))
+
+        async def all_have_begun() -> bool:
+            return len(times) == MANY
+
+        await until(all_have_begun)
+    times.sort()
+    assert 9_999 < times[0] < times[-1] < 11_000
+    assert all(later - sooner > 1 for sooner, later in pairwise(times))
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", upgrade()], ids=["nothing", "half", "upgrade"])

@@ -31,6 +31,12 @@ _HEADS_END = re.compile(rb"\n\r?\n")
 _HEADS_END_BYTES = 3
 """At most, so that what was looked at need not be looked at again but for so many."""
 
+_SPREAD = 0.1
+"""So much more of its time than others, at most, a connection gets: hundreds that came in one moment would be
+late in one moment, and be ended in one pass of Trio's."""
+
+_SPREAD_STEPS = 512
+
 
 class Connection(TCPServer):
     """One TCP connection: a reader, the application, and at most one websocket.
@@ -52,8 +58,9 @@ class Connection(TCPServer):
         self.handed_over = False
         self.handling: trio.CancelScope | None = None  # Around whoever handles the websocket.
         self._phase = Phase.IDLE
-        self._deadline = trio.current_time() + worker.limits.keep_alive_seconds
+        self._patience = 1 + _SPREAD * (next(worker.numbers) % _SPREAD_STEPS) / _SPREAD_STEPS
         self._reading = trio.CancelScope()
+        self.enter(Phase.IDLE)
         self._discarding = False  # What is read now is thrown away.
         self._over = False
 
@@ -211,7 +218,7 @@ class Connection(TCPServer):
             Phase.CLOSING: limits.close_timeout_seconds,
         }[phase]
         self._phase = phase
-        self._deadline = self._reading.deadline = trio.current_time() + seconds
+        self._deadline = self._reading.deadline = trio.current_time() + seconds * self._patience
 
     # What is sent
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import socket as stdlib_socket
 import ssl
@@ -84,6 +85,7 @@ class Worker:
         self.context = WorkerContext(None)
         self.state = LifespanState({})
         self.connections: set[Connection] = set()
+        self.numbers = itertools.count()
         self.reader = SharedReader() if fast_way_misses() is None else None
         self.turns = trio.StrictFIFOLock()
         self._log_error = log_error

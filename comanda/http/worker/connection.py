@@ -134,9 +134,8 @@ class Connection(TCPServer):
                 continue
             if self._phase is Phase.IDLE:
                 self.enter(Phase.HEAD)
-            elif (
-                self._phase is Phase.HEAD
-            ):  # It comes in pieces, as nobody's head does who means well.
+            elif self._phase is Phase.HEAD:
+                # It comes in pieces, as nobody's head does who means well.
                 await self.worker.wait_turn()
             try:
                 await self._http.handle(RawData(bytes(data)))

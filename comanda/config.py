@@ -194,8 +194,9 @@ def _read_lines(whose: str, given: SecretStr | None, file: Path | None) -> tuple
     lines = (_read_token(whose, given, file) or "").splitlines()
     words = tuple(line.strip() for line in lines if line.strip())
     if len(words) > SECRETS_AT_A_TIME:
+        where = whose if file is None else f"{whose} file {file}"
         raise SettingsUnusable(
-            f"The {whose} file {file} has more than {SECRETS_AT_A_TIME} lines with something in them"
+            f"The {where} has more than {SECRETS_AT_A_TIME} lines with something in them"
         )
     return words
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from comanda.http.addresses import in_url
 from comanda.http.proxies import read_network
 
 
@@ -245,7 +246,7 @@ def _address(text: str, *, may_have_path: bool) -> str:
     path = parts.path.rstrip("/")
     if parts.query or parts.fragment or (path and not may_have_path):
         raise ValueError(wrong)
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    host = in_url(parts.hostname)
     if port is not None and port != _DEFAULT_PORTS[parts.scheme]:
         host = f"{host}:{port}"
     return f"{parts.scheme}://{host}{path}"

@@ -16,6 +16,7 @@ from comanda.actors.sweeps import SweepLimits
 from comanda.config import Settings, SettingsUnusable
 from comanda.exposure import check_exposure, is_exposed
 from comanda.failpoints import Failpoints, parse_failpoints
+from comanda.http.addresses import in_url
 from comanda.http.auth import MemberTokens, StaffTokens
 from comanda.http.callbacks import CallbackSignatures
 from comanda.http.front import Front
@@ -283,5 +284,5 @@ def _front(
 
 def _url(host: str, port: int, *, tls: bool) -> str:
     scheme = "https" if tls else "http"
-    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)
-    return f"{scheme}://{f'[{name}]' if ':' in name and not name.startswith('[') else name}:{port}"
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
+    return f"{scheme}://{in_url(name)}:{port}"

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from comanda.http.addresses import in_url
 from comanda.http.proxies import read_network
 
 
@@ -194,8 +195,9 @@ def _read_lines(whose: str, given: SecretStr | None, file: Path | None) -> tuple
     lines = (_read_token(whose, given, file) or "").splitlines()
     words = tuple(line.strip() for line in lines if line.strip())
     if len(words) > SECRETS_AT_A_TIME:
+        where = whose if file is None else f"{whose} file {file}"
         raise SettingsUnusable(
-            f"The {whose} file {file} has more than {SECRETS_AT_A_TIME} lines with something in them"
+            f"The {where} has more than {SECRETS_AT_A_TIME} lines with something in them"
         )
     return words
 
@@ -244,7 +246,7 @@ def _address(text: str, *, may_have_path: bool) -> str:
     path = parts.path.rstrip("/")
     if parts.query or parts.fragment or (path and not may_have_path):
         raise ValueError(wrong)
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    host = in_url(parts.hostname)
     if port is not None and port != _DEFAULT_PORTS[parts.scheme]:
         host = f"{host}:{port}"
     return f"{parts.scheme}://{host}{path}"

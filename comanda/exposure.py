@@ -1,11 +1,10 @@
 """Where other machines can reach a server, its staff's doors need a key that nobody guesses or reads."""
 
 from collections.abc import Iterable, Sequence
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from comanda.actors.domain.menu import Restaurant
 from comanda.config import SettingsUnusable
+from comanda.http.addresses import is_loopback, is_reachable
 from comanda.http.auth import hash_token
 
 LEAST_TOKEN_CHARACTERS = 24
@@ -19,12 +18,11 @@ MAKE_ONE = "`python3 -c 'import secrets; print(secrets.token_urlsafe(24))'` make
 
 def is_exposed(addresses: Iterable[str], public_url: str | None) -> bool:
     """Whether other machines reach the server: by an address of `addresses`, or a proxy before it."""
-    host = None if public_url is None else urlsplit(public_url).hostname
-    return bool(_exposed(addresses)) or host not in (None, "localhost", "127.0.0.1", "::1")
+    return bool(_exposed(addresses)) or (public_url is not None and is_reachable(public_url))
 
 
 def _exposed(addresses: Iterable[str]) -> list[str]:
-    return [one for one in addresses if not ip_address(one.partition("%")[0]).is_loopback]
+    return [one for one in addresses if not is_loopback(one)]
 
 
 def check_exposure(

@@ -1,6 +1,7 @@
 """Settings: from arguments, from the environment, and wrong ones in words."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -233,3 +234,15 @@ def test_the_poss_secret_comes_from_the_environment_or_its_file_and_is_not_shown
         make_settings().read_pos_secrets()
     with pytest.raises(SettingsUnusable, match=r"POS secret file .*none cannot be read"):
         make_settings(pos_secret_file=tmp_path / "none").read_pos_secrets()
+
+
+def test_three_secrets_are_one_too_many_wherever_they_come_from(tmp_path: Path) -> None:
+    file = tmp_path / "secrets"
+    file.write_text("one\ntwo\nthree\n")
+    with pytest.raises(
+        SettingsUnusable, match=re.escape(f"The staff token file {file} has more than 2")
+    ):
+        make_settings(staff_token_file=file).read_staff_tokens()
+    with pytest.raises(SettingsUnusable, match=r"The staff token has more than 2") as refused:
+        make_settings(staff_token="one\ntwo\nthree").read_staff_tokens()
+    assert "three" not in str(refused.value)

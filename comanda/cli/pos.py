@@ -154,6 +154,7 @@ def _callbacks(url: str | None, secret_file: Path | None) -> "CallbackSettings |
 
 
 async def _run(settings: "SimulatorSettings", sockets: "list[socket.socket]", host: str) -> None:
+    from comanda.http.addresses import in_url
     from comanda.pos.simulator.server import run_simulator
 
     shutdown = trio.Event()
@@ -178,8 +179,7 @@ async def _run(settings: "SimulatorSettings", sockets: "list[socket.socket]", ho
 
         await nursery.start(until_signal)
         await nursery.start(serving)
-        shown = f"[{host}]" if ":" in host else host
-        print(f"The POS takes calls at http://{shown}:{port}", flush=True)
+        print(f"The POS takes calls at http://{in_url(host)}:{port}", flush=True)
 
 
 @app.command("ledger")

@@ -47,7 +47,7 @@ def phone_addresses(
         (listens_on,) if versions is None else [one for one in local if _version(one) in versions]
     )
     port = "" if parts.port is None else f":{parts.port}"
-    offered = [_in_url(host) + port for host in hosts if not is_loopback(host)]
+    offered = [in_url(host) + port for host in hosts if not is_loopback(host)]
     return tuple(f"{parts.scheme}://{host}" for host in offered) or (asked_under,)
 
 
@@ -94,6 +94,6 @@ def _version(address: str) -> int:
     return ipaddress.ip_address(address).version
 
 
-def _in_url(host: str) -> str:
+def in_url(host: str) -> str:
     """A host as a URL has it: an address of IPv6 in brackets."""
     return f"[{host}]" if ":" in host else host

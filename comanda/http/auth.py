@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import itsdangerous
 
+from comanda.actors.domain.menu import Restaurant
 from comanda.actors.menu_book import MenuBook
 from comanda.actors.ports import SessionKey
 
@@ -76,18 +77,27 @@ class StaffTokens:
     def whose(self, token: str, restaurant_id: int) -> str | None:
         """Whose staff this token makes its holder at this restaurant; compared in constant time."""
         given = hash_token(token)
-        if any(hmac.compare_digest(given, known) for known in self._house):
+        if self._is_houses(given):
             return "the house's staff"
         restaurant = self._book.restaurant(restaurant_id)
-        if restaurant is None or restaurant.staff_token_hash is None:
-            return None
-        if not hmac.compare_digest(given, restaurant.staff_token_hash):
+        if restaurant is None or not _is_its_own(given, restaurant):
             return None
         return f"restaurant {restaurant_id}'s staff"
 
     def is_staff(self, token: str) -> bool:
         """Whether the token opens any restaurant of this house."""
-        return any(self.opens(token, one.restaurant_id) for one in self._book.restaurants())
+        given = hash_token(token)
+        return self._is_houses(given) or any(
+            _is_its_own(given, one) for one in self._book.restaurants()
+        )
+
+    def _is_houses(self, given: str) -> bool:
+        return any(hmac.compare_digest(given, known) for known in self._house)
+
+
+def _is_its_own(given: str, restaurant: Restaurant) -> bool:
+    known = restaurant.staff_token_hash
+    return known is not None and hmac.compare_digest(given, known)
 
 
 def hash_token(token: str) -> str:

@@ -1,7 +1,8 @@
 """What is asked of the house and of storage when `/metrics` is read, and what the house has counted."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate
 
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
@@ -19,11 +20,11 @@ from comanda.actors.tally import Histogram, StorageFigures
 
 def add_histogram(family: HistogramMetricFamily, labels: list[str], seen: Histogram) -> None:
     """Put a histogram of ours into a family of Prometheus', whose buckets count what is below, too."""
-    buckets, below = [], 0
-    for bound, count in zip((*map(str, seen.bounds), "+Inf"), seen.counts, strict=True):
-        below += count
-        buckets.append((bound, below))
-    family.add_metric(labels, buckets, seen.seconds_total)
+    family.add_metric(labels, _buckets(seen.bounds, seen.counts), seen.seconds_total)
+
+
+def _buckets(bounds: Iterable[float], counts: Iterable[int]) -> list[tuple[str, int]]:
+    return list(zip((*map(str, bounds), "+Inf"), accumulate(counts), strict=True))
 
 
 class HouseCollector(Collector):
@@ -140,12 +141,8 @@ class StorageCollector(Collector):
         groups = HistogramMetricFamily(
             "comanda_storage_group_works", "Works that share one commit; the count is of commits"
         )
-        buckets, below = [], 0
-        for exponent, count in enumerate(seen.group_sizes):
-            below += count
-            buckets.append((str(float(2**exponent - 1)), below))
-        buckets.append(("+Inf", below))
-        groups.add_metric([], buckets, seen.works_total)
+        bounds = [float(2**exponent - 1) for exponent in range(len(seen.group_sizes))]
+        groups.add_metric([], _buckets(bounds, (*seen.group_sizes, 0)), seen.works_total)
         yield groups
         yield CounterMetricFamily(
             "comanda_storage_busy_seconds",

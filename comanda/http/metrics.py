@@ -4,6 +4,7 @@ A command is counted in plain numbers of our own, which Prometheus' objects are 
 """
 
 from collections import Counter as Counts
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, ProcessCollector, generate_latest
@@ -34,8 +35,8 @@ class _Commands(Collector):
     """Commands by type and by what became of them, and how long each type took."""
 
     def __init__(self) -> None:
-        self.counts: dict[tuple[str, str], list[int]] = {}
-        self.latencies: dict[str, Histogram] = {}
+        self.counts: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self.latencies: defaultdict[str, Histogram] = defaultdict(Histogram)
 
     def collect(self) -> Iterator[Metric]:
         counts = CounterMetricFamily(
@@ -43,7 +44,7 @@ class _Commands(Collector):
             "Commands by type and by what became of them",
             labels=["type", "result"],
         )
-        for (command, result), (count,) in sorted(self.counts.items()):
+        for (command, result), count in sorted(self.counts.items()):
             counts.add_metric([command, result], count)
         yield counts
         latencies = HistogramMetricFamily(
@@ -112,16 +113,12 @@ class Metrics:
 
         It is called for every command and costs less than a microsecond.
         """
-        try:
-            self._commands.counts[command, result][0] += 1
-            self._commands.latencies[command].observe(seconds)
-        except KeyError:
-            self._commands.counts[command, result] = [1]
-            self._commands.latencies.setdefault(command, Histogram()).observe(seconds)
+        self._commands.counts[command, result] += 1
+        self._commands.latencies[command].observe(seconds)
 
     def count_refusal(self, code: str) -> None:
         """Count a command that was refused with this code before it reached its table."""
-        self._commands.counts.setdefault((NO_TYPE, code), [0])[0] += 1
+        self._commands.counts[NO_TYPE, code] += 1
 
     def count_close(self, code: int | None) -> None:
         """Count a websocket that has ended; None where it was cut off before anybody closed it."""

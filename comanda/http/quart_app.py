@@ -19,7 +19,6 @@ from .front import Front
 from .page import get_asset
 from .problems import Refused, bare_response, problem_response
 from .routes import ENDPOINTS
-from .security_headers import EVERY_ANSWER
 from .static_files import static_tree
 from .websocket import serve_member
 from .wire import REFUSED_BY_THE_HOUSE, refusal_code
@@ -72,8 +71,6 @@ def make_quart_app(front: Front) -> QuartTrio:
 
     app.add_websocket("/ws/sessions/<session_pid>", view_func=member_socket)
     app.register_error_handler(Exception, _answer_error)
-    app.after_request(_harden)
-    app.after_websocket(_harden)
     return app
 
 
@@ -145,10 +142,3 @@ def _asked() -> dict[str, Any]:
     route = request.url_rule.rule if request.url_rule is not None else None
     session = (request.view_args or {}).get("session_pid")
     return {"method": request.method, "route": route, "session": session}
-
-
-async def _harden(response: Any) -> Any:
-    if response is not None:  # a websocket that was let in is answered by its handshake
-        for name, value in EVERY_ANSWER.items():
-            response.headers.setdefault(name, value)
-    return response

@@ -20,7 +20,10 @@ from comanda.actors.domain.messages import (
     TableInfo,
 )
 from comanda.actors.domain.text import one_line
+from comanda.actors.house import Joined
+from comanda.actors.ports import StorageUnavailable
 from comanda.logs import get_log
+from comanda.runtime import RuntimeRefusal
 
 from .asyncapi import asyncapi_document
 from .auth import MemberPass
@@ -66,12 +69,7 @@ async def join_table(call: Call, body: JoinBody, table_code: str) -> JoinAnswer:
         raise Refused("bad_message", "A name is 1 to 40 characters")
     if front.draining:
         raise Refused("too_busy", "The server is restarting; try again in a moment")
-    if body.pin is not None:
-        call.limit(front.pins)
-    joined = await front.house.join_table(table_code, name, body.pin)
-    wrong = isinstance(joined, Rejection) and joined.code == "pin_wrong"
-    if body.pin is not None and not wrong:
-        front.pins.give_back(call.address)
+    joined = await _let_in(call, table_code, name, body.pin)
     if joined is None:
         raise Refused("not_found", "There is no table with this code")
     if isinstance(joined, Rejection):
@@ -87,6 +85,28 @@ async def join_table(call: Call, body: JoinBody, table_code: str) -> JoinAnswer:
         settings=front.client_settings,
         join_pin=joined.join_pin,
     )
+
+
+async def _let_in(
+    call: Call, table_code: str, name: str, pin: str | None
+) -> Joined | Rejection | None:
+    """As `House.join_table`, where the address has not said too many wrong PINs.
+
+    Each counts before it is judged, so that no more are tried at once; one that was not found wrong, or
+    that nobody could judge, is given back.
+    """
+    house, pins = call.front.house, call.front.pins
+    if pin is None:
+        return await house.join_table(table_code, name)
+    call.limit(pins)
+    try:
+        joined = await house.join_table(table_code, name, pin)
+    except (RuntimeRefusal, StorageUnavailable):
+        pins.give_back(call.address)
+        raise
+    if not (isinstance(joined, Rejection) and joined.code == "pin_wrong"):
+        pins.give_back(call.address)
+    return joined
 
 
 def _not_joined(why: Rejection) -> Refused:

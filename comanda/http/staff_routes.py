@@ -25,6 +25,7 @@ from comanda.actors.domain.messages import (
 )
 from comanda.actors.domain.money import MoneyOutOfRange, to_major, to_minor
 from comanda.actors.domain.text import one_line
+from comanda.actors.ports import SessionKey
 
 from .call import Call
 from .endpoints import BODY, TOKEN, Endpoint, Query
@@ -75,23 +76,15 @@ async def get_qr_codes(call: Call, restaurant_id: int) -> QrCodeList:
 
 async def close_session(call: Call, session_pid: str) -> None:
     """The party has left: the table's next join opens a new session."""
-    call.any_staff()
-    found = await call.front.find_session(session_pid)
-    if found is None:
-        raise Refused("not_found", "There is no such session")
-    call.staff_of(found[0].restaurant_id)
-    if found[1]:
-        await call.front.house.close_session(found[0], "The table was closed by the staff")
+    key, is_open = await _session(call, session_pid)
+    if is_open:
+        await call.front.house.close_session(key, "The table was closed by the staff")
 
 
 async def forget_session(call: Call, session_pid: str) -> None:
     """Forget the guests of a closed session now, as is done by itself after the retention time."""
-    call.any_staff()
-    found = await call.front.find_session(session_pid)
-    if found is None:
-        raise Refused("not_found", "There is no such session")
-    call.staff_of(found[0].restaurant_id)
-    forgotten = await call.front.house.forget_session(found[0])
+    key, _ = await _session(call, session_pid)
+    forgotten = await call.front.house.forget_session(key)
     if forgotten != "forgotten":
         raise Refused("conflict", _NOT_FORGOTTEN[forgotten])
 
@@ -188,6 +181,16 @@ def _restaurant(call: Call, restaurant_id: int) -> Restaurant:
     if restaurant is None:
         raise Refused("not_found", "There is no such restaurant")
     return restaurant
+
+
+async def _session(call: Call, session_pid: str) -> tuple[SessionKey, bool]:
+    """The session, of whose restaurant's staff the asker must be, and whether it is open."""
+    call.any_staff()
+    found = await call.front.find_session(session_pid)
+    if found is None:
+        raise Refused("not_found", "There is no such session")
+    call.staff_of(found[0].restaurant_id)
+    return found
 
 
 _KNOWN = {304: "The asker has this version already (If-None-Match)"}

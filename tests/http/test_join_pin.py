@@ -1,12 +1,15 @@
 """Joining with a PIN over HTTP: what a photographed code is still good for."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import trio
 
 from comanda.actors.door import WRONG_PINS
 from comanda.http.limits import FrontLimits
 
-from .server import HOUSE_TOKEN, Member, Server, serving
+from .server import HOUSE_TOKEN, Member, Server, serving, until
 
 
 async def join(server: Server, status: int, table: str = "demo-1", **body: Any) -> dict[str, Any]:
@@ -97,6 +100,25 @@ async def test_right_pins_use_nothing_up(tmp_path: Path) -> None:
         pin = (await server.join()).answer["join_pin"]
         for _ in range(FrontLimits().wrong_pins + 5):
             await join(server, 201, pin=pin)
+
+
+async def test_pins_that_storage_kept_from_being_judged_use_nothing_up(tmp_path: Path) -> None:
+    async with serving(tmp_path, join_pin="on", join_burst=100_000) as server:
+        pin = (await server.join()).answer["join_pin"]
+        most = FrontLimits().wrong_pins
+        with server.storage_held():
+            async with trio.open_nursery() as nursery:
+                for _ in range(most):
+                    nursery.start_soon(partial(join, server, 503, pin=pin))
+
+        async def joined() -> bool:
+            response = await server.http.post(
+                "/api/tables/demo-1/join", json={"name": "Ben", "pin": pin}
+            )
+            assert response.status_code in (201, 503), response.text
+            return response.status_code == 201
+
+        await until(joined)  # storage is looked at again in a moment
 
 
 async def test_the_pin_is_no_part_of_what_others_can_read(tmp_path: Path) -> None:

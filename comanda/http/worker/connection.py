@@ -304,7 +304,7 @@ class Connection(TCPServer):
     # What an application may ask for
 
     def hand_over(self, handler: Callable[[], Awaitable[None]]) -> None:
-        """Have `handler` handle the websocket from now on; the application may return.
+        """Have `handler` handle the websocket from now on; the application is to return, nothing ends it.
 
         To be called by the application, once, when it has accepted and set `on_text`. So nothing of the
         framework stays for the hours of a websocket: a third of its memory, and two of its tasks. What

@@ -74,43 +74,38 @@ class HttpProtocol(H11Protocol):
         """Answer with a status alone, where no answer has begun, and close."""
         await self._close_stream()  # First: an application that answers right now is not heard.
         if self.connection.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
-            response = h11.Response(
-                status_code=status,
-                headers=[
-                    (b"content-length", b"0"),
-                    (b"connection", b"close"),
-                    *headers,
-                    *self.config.response_headers("h11"),
-                ],
-            )
-            await self._send_h11_event(response)
-            await self._send_h11_event(h11.EndOfMessage())
+            await self._answer(status, *headers)
         await self.send(Closed())
 
     async def _send_error_response(self, status_code: int) -> None:
         """h11 has 501 for a transfer coding that it does not know: what a peer gets wrong is never a 5xx."""
-        await super()._send_error_response(400 if status_code >= 500 else status_code)
+        await self._answer(400 if status_code >= 500 else status_code)
+
+    async def _answer(self, status: int, *headers: tuple[bytes, bytes]) -> None:
+        """An answer that is made here, beneath the application: a status alone."""
+        own = [
+            (b"content-length", b"0"),
+            (b"connection", b"close"),
+            *headers,
+            *self.config.response_headers("h11"),
+        ]
+        await self._send_h11_event(h11.Response(status_code=status, headers=self._complete(own)))
+        await self._send_h11_event(h11.EndOfMessage())
 
     async def stream_send(self, event: stream_events.Event) -> None:
-        if (
-            isinstance(event, stream_events.Response)
-            and (self.context.terminated.is_set() or isinstance(self.stream, WSStream))
-            and event.status_code >= 200
-            and (b"connection", b"close") not in event.headers
-        ):
-            event = replace(event, headers=[*event.headers, (b"connection", b"close")])
+        if isinstance(event, stream_events.Response) and event.status_code >= 200:
+            headers = self._complete(event.headers)
+            last = self.context.terminated.is_set() or isinstance(self.stream, WSStream)
+            if last and (b"connection", b"close") not in headers:
+                headers.append((b"connection", b"close"))
+            event = replace(event, headers=headers)
         await super().stream_send(event)
 
-    async def _send_h11_event(self, event: Any) -> None:
-        """Send, with `answer_headers` where an answer was made here, beneath the application."""
-        if isinstance(event, h11.Response):
-            named = {name for name, _ in event.headers}
-            ours = self._owner.worker.answer_headers
-            missing = [header for header in ours if header[0] not in named]
-            if missing:
-                headers = [*event.headers, *missing]
-                event = h11.Response(status_code=event.status_code, headers=headers)
-        await super()._send_h11_event(event)
+    def _complete(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """An answer's headers, with those of `answer_headers` that it lacks."""
+        named = {name.lower() for name, _ in headers}
+        ours = self._owner.worker.answer_headers
+        return [*headers, *(header for header in ours if header[0] not in named)]
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """Hypercorn would change to HTTP/2 here."""

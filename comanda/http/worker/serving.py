@@ -120,9 +120,8 @@ class Worker:
     async def wait_turn(self) -> None:
         """Before what a crowd makes expensive: of however many who wait here one goes on at a time, and
         the others' work comes between. Alone it is a checkpoint."""
-        async with (
-            self.turns
-        ):  # To get it takes a pass of Trio's: there is one a pass, as new ones come.
+        # To get it takes a pass of Trio's: there is one a pass, as new ones come.
+        async with self.turns:
             pass
 
     async def _turn_away(self, stream: Any) -> None:

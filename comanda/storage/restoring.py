@@ -53,7 +53,7 @@ def restore(backup: Path, database: Path, now: datetime, *, keep_tables: bool) -
 
     Raises:
         DatabaseUnusable: a server runs on `database`; `backup` is not there, is damaged, none of
-            Comanda's, or of a newer version; the disk refused.
+            Comanda's, or of a newer version; the disk refused; `database` was restored in this very second.
     """
     if not backup.is_file():
         raise DatabaseUnusable(f"{backup} is not there.")
@@ -91,6 +91,8 @@ def _close_open_tables(connection: Connection, now: datetime) -> int:
 def _set_aside(database: Path, now: datetime) -> Path | None:
     """Keep what stands there under another name. A log that stayed would be taken for the new file's."""
     kept = database.with_name(f"{database.name}.before-{now:%Y%m%dT%H%M%SZ}")
+    if kept.exists():  # a rename would write over it
+        raise DatabaseUnusable(f"{kept} is there already, from this same second; try again.")
     try:
         belonging(database, "-shm").unlink(missing_ok=True)
         for ending in ("-wal", ""):

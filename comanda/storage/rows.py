@@ -82,7 +82,7 @@ ORDER_FIXED = (
     "special_instructions",
     "payload",
 )
-"""The journal's columns that never change, in the order of `order_row`."""
+"""The journal's columns that no order's way changes, in the order of `order_row`."""
 
 ORDER_MOVING = (
     "state",

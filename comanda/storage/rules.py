@@ -4,6 +4,7 @@ The first line is the domain's own tables; these refuse what a wrong program, or
 would do to them. A refusal is an `IntegrityError` whose text is the rule's sentence.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,8 +12,8 @@ from sqlalchemy import Connection
 
 from comanda.actors.domain.order import ORDER_TRANSITIONS
 
-from .rows import ORDER_MOVING
-from .tables import UNSETTLED
+from .rows import ORDER_FIXED, ORDER_MOVING
+from .tables import UNSETTLED, order_lines, orders
 
 A_GUEST = "a guest"
 """The name of whoever is forgotten, as people read it."""
@@ -62,6 +63,16 @@ _SESSION_FORGOTTEN = _FORGOTTEN.format(pid="OLD.session_pid")
 _ORDERS_SESSION_FORGOTTEN = _FORGOTTEN.format(
     pid="(SELECT session_pid FROM order_journal WHERE order_id = OLD.order_id)"
 )
+
+_JOURNAL_WORDS = ("placed_by_name", "lines", "special_instructions", "payload")
+_HISTORY_WORDS = ("placed_by_name", "special_instructions")
+_LINE_WORDS = ("note", "added_by_name")
+"""Columns of the journal, the history and its lines that go when their guests are forgotten."""
+
+
+def _but(columns: Iterable[str], left_out: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(column for column in columns if column not in left_out)
+
 
 RULES = (
     # --- restaurants and dining sessions
@@ -206,19 +217,7 @@ RULES = (
         "order_journal",
         "UPDATE",
         "an order's key and total never change",
-        columns=(
-            "order_id",
-            "restaurant_id",
-            "order_number",
-            "session_pid",
-            "table_label",
-            "placed_by",
-            "placed_at",
-            "lock_ends_at",
-            "total_minor",
-            "currency",
-            "minor_digits",
-        ),
+        columns=_but(ORDER_FIXED, _JOURNAL_WORDS),
     ),
     Rule(
         "order_journal_content",
@@ -227,7 +226,7 @@ RULES = (
         "an order's lines and payload never change, until its guests are forgotten",
         f"NEW.placed_by_name <> '{A_GUEST}' OR NEW.special_instructions <> ''"
         f" OR length(NEW.payload) > 0 OR NOT {_SESSION_FORGOTTEN}",
-        ("placed_by_name", "lines", "special_instructions", "payload"),
+        _JOURNAL_WORDS,
     ),
     Rule(
         "order_journal_decided",
@@ -280,16 +279,7 @@ RULES = (
         "order_lines",
         "UPDATE",
         "the history never changes",
-        columns=(
-            "order_id",
-            "number",
-            "public_id",
-            "menu_item_id",
-            "name",
-            "qty",
-            "price_minor",
-            "added_by",
-        ),
+        columns=_but(order_lines.c.keys(), _LINE_WORDS),
     ),
     Rule(
         "order_lines_guests",
@@ -297,7 +287,7 @@ RULES = (
         "UPDATE",
         "the history never changes, until its guests are forgotten",
         f"NEW.note <> '' OR NEW.added_by_name <> '{A_GUEST}' OR NOT {_ORDERS_SESSION_FORGOTTEN}",
-        ("note", "added_by_name"),
+        _LINE_WORDS,
     ),
     Rule("order_lines_kept", "order_lines", "DELETE", "the history never changes"),
     Rule(
@@ -322,20 +312,7 @@ RULES = (
         "orders",
         "UPDATE",
         "the history never changes",
-        columns=(
-            "order_id",
-            "restaurant_id",
-            "order_number",
-            "session_pid",
-            "table_label",
-            "placed_by",
-            "placed_at",
-            "confirmed_at",
-            "total_minor",
-            "currency",
-            "minor_digits",
-            "pos_reference",
-        ),
+        columns=_but(orders.c.keys(), _HISTORY_WORDS),
     ),
     Rule(
         "orders_guests",
@@ -344,7 +321,7 @@ RULES = (
         "the history never changes, until its guests are forgotten",
         f"NEW.placed_by_name <> '{A_GUEST}' OR NEW.special_instructions <> ''"
         f" OR NOT {_SESSION_FORGOTTEN}",
-        ("placed_by_name", "special_instructions"),
+        _HISTORY_WORDS,
     ),
     Rule("orders_kept", "orders", "DELETE", "the history never changes"),
 )

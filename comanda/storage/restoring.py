@@ -52,11 +52,14 @@ def restore(backup: Path, database: Path, now: datetime, *, keep_tables: bool) -
             What they have ordered since is in those carts again.
 
     Raises:
-        DatabaseUnusable: a server runs on `database`; `backup` is not there, is damaged, none of
-            Comanda's, or of a newer version; the disk refused; `database` was restored in this very second.
+        DatabaseUnusable: a server runs on `database`, or it is a folder, or it was restored in this very
+            second; `backup` is not there, is damaged, none of Comanda's, or of a newer version; the disk
+            refused.
     """
     if not backup.is_file():
         raise DatabaseUnusable(f"{backup} is not there.")
+    if database.is_dir():
+        raise DatabaseUnusable(f"{database} is a folder; name a file in it.")
     if database.exists() and backup.samefile(database):
         raise DatabaseUnusable(f"{backup} is the database itself; name a backup of it.")
     with owned(database), copied(backup, near=database) as copy:

@@ -131,6 +131,15 @@ def test_a_restore_where_nothing_was_makes_the_database(house: Path, tmp_path: P
     assert {one.name for one in fresh.parent.iterdir()} == {"house.db", "house.db.lock"}
 
 
+def test_a_folder_is_not_set_aside_for_a_database(house: Path, tmp_path: Path) -> None:
+    back_up(house, tmp_path / "backup.db")
+    (tmp_path / "folder").mkdir()
+    before = set(tmp_path.iterdir())
+    with pytest.raises(DatabaseUnusable, match="folder is a folder; name a file in it"):
+        restore(tmp_path / "backup.db", tmp_path / "folder", NOW, keep_tables=False)
+    assert set(tmp_path.iterdir()) == before
+
+
 def test_the_log_of_what_was_there_goes_with_it(house: Path, tmp_path: Path) -> None:
     back_up(house, tmp_path / "backup.db")
     with closing(sqlite3.connect(house, isolation_level=None)) as serving:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from .pos_faults import KINDS, Kind
 
-What = Literal["called", "answered", "unknown", "needs_staff", "confirmed", "rejected"]
+MomentName = Literal["called", "answered", "unknown", "needs_staff", "confirmed", "rejected"]
 
 
 class Moment(Struct, frozen=True):
@@ -17,13 +17,13 @@ class Moment(Struct, frozen=True):
     Of orders with which the POS does what `kind` says.
     """
 
-    what: What
+    what: MomentName
     kind: Kind
 
 
 MOMENTS = tuple(
     Moment(what, kind)
-    for what in get_args(What)
+    for what in get_args(MomentName)
     for kind in KINDS
     if what not in ("confirmed", "rejected") or kind == "contradicts itself"
 )

@@ -5,11 +5,10 @@ import random
 from msgspec.structs import replace
 
 from .evening import ClockJump, Crash, DeadPos, How, Plan
-from .moments import MOMENTS, Moment
-from .moments import What as Moments
+from .moments import MOMENTS, Moment, MomentName
 from .pos_faults import BUSY_ONCE, FAULTS, LATE_CALLBACK, kind_of, lasts_beyond_the_lock
 
-_WEIGHTS: dict[Moments, int] = {
+_WEIGHTS: dict[MomentName, int] = {
     "called": 2,
     "answered": 1,
     "unknown": 3,

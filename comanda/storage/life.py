@@ -7,10 +7,11 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, Row, select
 
+from comanda.actors.domain.changes import Member
 from comanda.actors.domain.incident import Incident, in_words
-from comanda.actors.domain.order import Order, PosOutcome
+from comanda.actors.domain.order import IN_FLIGHT, Order, PosOutcome
 
-from .rows import incident_of, line_of, moment, order_of
+from .rows import incident_of, is_in_cart, line_of, moment, moment_or_none, order_of
 from .tables import (
     cart_items,
     dining_sessions,
@@ -23,14 +24,6 @@ from .tables import (
 )
 
 _outcome = msgspec.json.Decoder(PosOutcome)
-
-
-class MemberLife(Struct, frozen=True):
-    """Who has sat down, and when."""
-
-    member_id: str
-    name: str
-    joined_at: datetime
 
 
 class LineLife(Struct, frozen=True):
@@ -90,7 +83,7 @@ class SessionLife(Struct, frozen=True):
     forgotten_at: datetime | None
     seq: int
     activations: int
-    members: tuple[MemberLife, ...]
+    members: tuple[Member, ...]
     cart: tuple[LineLife, ...]
     lines_removed: int
     orders: tuple[OrderLife, ...]
@@ -116,6 +109,8 @@ def life_of(connection: Connection, session_or_order: str) -> SessionLife | None
             .order_by(cart_items.c.position)
         )
     )
+    orders = _orders(connection, pid)
+    pending = next((one.order for one in orders if one.order.state in IN_FLIGHT), None)
     return SessionLife(
         session_pid=pid,
         restaurant_id=row.restaurant_id,
@@ -126,17 +121,17 @@ def life_of(connection: Connection, session_or_order: str) -> SessionLife | None
         opened_at=moment(row.opened_at),
         updated_at=moment(row.updated_at),
         closed_reason=row.closed_reason,
-        closed_at=None if row.closed_at is None else moment(row.closed_at),
-        forgotten_at=None if row.forgotten_at is None else moment(row.forgotten_at),
+        closed_at=moment_or_none(row.closed_at),
+        forgotten_at=moment_or_none(row.forgotten_at),
         seq=row.seq,
         activations=row.epoch,
         members=tuple(
-            MemberLife(one.member_id, one.name, moment(one.joined_at))
+            Member(one.member_id, one.name, moment(one.joined_at))
             for one in connection.execute(seated)
         ),
-        cart=tuple(_line(one) for one in items if not one.removed and one.state != "ordered"),
+        cart=tuple(_line(one) for one in items if is_in_cart(one, pending)),
         lines_removed=sum(one.removed for one in items),
-        orders=_orders(connection, pid),
+        orders=orders,
     )
 
 
@@ -161,7 +156,7 @@ def _orders(connection: Connection, pid: str) -> tuple[OrderLife, ...]:
             moment(row.wanted_at),
             row.why,
             row.tries,
-            None if row.voided_at is None else moment(row.voided_at),
+            moment_or_none(row.voided_at),
             row.next_at is not None,
         )
         for row in connection.execute(select(voids).where(voids.c.order_id.in_(mine)))
@@ -187,7 +182,7 @@ def _attempt(row: Row[*tuple[Any, ...]]) -> AttemptLife:
     return AttemptLife(
         row.attempt,
         moment(row.started_at),
-        None if row.ended_at is None else moment(row.ended_at),
+        moment_or_none(row.ended_at),
         None if outcome is None else str(outcome.__struct_config__.tag),
         None if outcome is None else in_words(outcome),
     )

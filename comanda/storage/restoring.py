@@ -52,11 +52,14 @@ def restore(backup: Path, database: Path, now: datetime, *, keep_tables: bool) -
             What they have ordered since is in those carts again.
 
     Raises:
-        DatabaseUnusable: a server runs on `database`; `backup` is not there, is damaged, none of
-            Comanda's, or of a newer version; the disk refused.
+        DatabaseUnusable: a server runs on `database`, or it is a folder, or it was restored in this very
+            second; `backup` is not there, is damaged, none of Comanda's, or of a newer version; the disk
+            refused.
     """
     if not backup.is_file():
         raise DatabaseUnusable(f"{backup} is not there.")
+    if database.is_dir():
+        raise DatabaseUnusable(f"{database} is a folder; name a file in it.")
     if database.exists() and backup.samefile(database):
         raise DatabaseUnusable(f"{backup} is the database itself; name a backup of it.")
     with owned(database), copied(backup, near=database) as copy:
@@ -91,6 +94,8 @@ def _close_open_tables(connection: Connection, now: datetime) -> int:
 def _set_aside(database: Path, now: datetime) -> Path | None:
     """Keep what stands there under another name. A log that stayed would be taken for the new file's."""
     kept = database.with_name(f"{database.name}.before-{now:%Y%m%dT%H%M%SZ}")
+    if kept.exists():  # a rename would write over it
+        raise DatabaseUnusable(f"{kept} is there already, from this same second; try again.")
     try:
         belonging(database, "-shm").unlink(missing_ok=True)
         for ending in ("-wal", ""):

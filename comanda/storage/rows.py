@@ -36,7 +36,8 @@ def _micros_or_none(moment: datetime | None) -> int | None:
     return None if moment is None else micros(moment)
 
 
-def _moment_or_none(micros: int | None) -> datetime | None:
+def moment_or_none(micros: int | None) -> datetime | None:
+    """The time of a column that may be empty."""
     return None if micros is None else moment(micros)
 
 
@@ -81,7 +82,7 @@ ORDER_FIXED = (
     "special_instructions",
     "payload",
 )
-"""The journal's columns that never change, in the order of `order_row`."""
+"""The journal's columns that no order's way changes, in the order of `order_row`."""
 
 ORDER_MOVING = (
     "state",
@@ -161,8 +162,8 @@ def order_of(row: Row[*tuple[Any, ...]]) -> Order:
         payload=bytes(row.payload),
         attempt=row.attempt,
         taken_by_pos=row.taken_by_pos,
-        expected_by=_moment_or_none(row.expected_by),
-        settled_at=_moment_or_none(row.settled_at),
+        expected_by=moment_or_none(row.expected_by),
+        settled_at=moment_or_none(row.settled_at),
         pos_reference=row.pos_reference,
         error=row.error,
         allow_retry=row.allow_retry,
@@ -196,7 +197,7 @@ def incident_of(row: Row[*tuple[Any, ...]]) -> Incident:
         row.restaurant_id,
         moment(row.opened_at),
         row.detail,
-        _moment_or_none(row.closed_at),
+        moment_or_none(row.closed_at),
         row.closed_by,
         row.closed_outcome,
         row.closed_reason,
@@ -219,6 +220,16 @@ def line_of(row: Row[*tuple[Any, ...]]) -> CartLine:
     )
 
 
+def is_in_cart(item: Row[*tuple[Any, ...]], pending: Order | None) -> bool:
+    """Whether a line is of the cart: free, or held by `pending`, the order that has the lock.
+
+    The lines of confirmed orders and of orders in doubt have left it.
+    """
+    if item.state == "pending":
+        return not item.removed
+    return item.state == "locked" and pending is not None and item.order_id == pending.order_id
+
+
 def session_of(
     row: Row[*tuple[Any, ...]],
     members: Iterable[Row[*tuple[Any, ...]]],
@@ -239,9 +250,7 @@ def session_of(
     lines: dict[str, CartLine] = {}
     retired = []
     for item in items:
-        free = item.state == "pending" and not item.removed
-        held = pending is not None and item.order_id == pending.order_id and item.state == "locked"
-        if free or held:
+        if is_in_cart(item, pending):
             lines[item.public_id] = line_of(item)
         else:
             retired.append(item.public_id)

@@ -131,6 +131,15 @@ def test_a_restore_where_nothing_was_makes_the_database(house: Path, tmp_path: P
     assert {one.name for one in fresh.parent.iterdir()} == {"house.db", "house.db.lock"}
 
 
+def test_a_folder_is_not_set_aside_for_a_database(house: Path, tmp_path: Path) -> None:
+    back_up(house, tmp_path / "backup.db")
+    (tmp_path / "folder").mkdir()
+    before = set(tmp_path.iterdir())
+    with pytest.raises(DatabaseUnusable, match="folder is a folder; name a file in it"):
+        restore(tmp_path / "backup.db", tmp_path / "folder", NOW, keep_tables=False)
+    assert set(tmp_path.iterdir()) == before
+
+
 def test_the_log_of_what_was_there_goes_with_it(house: Path, tmp_path: Path) -> None:
     back_up(house, tmp_path / "backup.db")
     with closing(sqlite3.connect(house, isolation_level=None)) as serving:
@@ -143,6 +152,22 @@ def test_the_log_of_what_was_there_goes_with_it(house: Path, tmp_path: Path) -> 
     done = restore(tmp_path / "backup.db", house, NOW, keep_tables=False)
     assert done.kept == tmp_path / "house.db.before-20261123T101500Z"
     with closing(sqlite3.connect(done.kept)) as kept, closing(sqlite3.connect(house)) as now:
+        assert kept.execute("SELECT restaurant_id FROM restaurants").fetchall() == [(7,)]
+        assert now.execute("SELECT restaurant_id FROM restaurants").fetchall() == []
+
+
+def test_a_second_restore_in_the_same_second_does_not_take_the_place_of_what_was_kept(
+    house: Path, tmp_path: Path
+) -> None:
+    back_up(house, tmp_path / "backup.db")
+    with closing(sqlite3.connect(house, isolation_level=None)) as serving:
+        serving.execute("INSERT INTO restaurants VALUES (7, 'T', 'INR', 2, NULL, 41, '')")
+    first = restore(tmp_path / "backup.db", house, NOW, keep_tables=False)
+    again = NOW + timedelta(milliseconds=900)
+    with pytest.raises(DatabaseUnusable, match="before-20261123T101500Z is there already"):
+        restore(tmp_path / "backup.db", house, again, keep_tables=False)
+    assert first.kept is not None
+    with closing(sqlite3.connect(first.kept)) as kept, closing(sqlite3.connect(house)) as now:
         assert kept.execute("SELECT restaurant_id FROM restaurants").fetchall() == [(7,)]
         assert now.execute("SELECT restaurant_id FROM restaurants").fetchall() == []
 

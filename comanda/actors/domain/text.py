@@ -15,9 +15,15 @@ _OUT = dict.fromkeys((*_CONTROLS, *_TURNS))
 
 _JOINER = "\u200d"
 _PREPENDED = (
-    "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+    "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\u0d4e\U000110bd\U000110cd"
+    "\U000111c2\U000111c3\U0001193f\U00011941\U00011a84\U00011a85\U00011a86\U00011a87\U00011a88"
+    "\U00011a89\U00011d46"
 )
-"""Signs that stand around the number after them."""
+"""Signs that belong to what is written after them: around a number, or upon a letter."""
+
+_APPENDED = "\u0e33\u0eb3\u200c\u200d\uff9e\uff9f"
+"""What belongs to the letter before it and is no mark by its category: the Thai and Lao vowel `am`, joiners,
+the voicing of halfwidth kana."""
 
 _VIRAMA = 9
 """The combining class of the signs that join two Indic consonants into one."""
@@ -61,7 +67,7 @@ def _within_one(text: str, at: int) -> bool:
     before, after = text[at - 1], text[at]
     if unicodedata.category(after)[0] == "M" or unicodedata.combining(before) == _VIRAMA:
         return True
-    if after in "\u200c\u200d\uff9e\uff9f" or before == _JOINER or before in _PREPENDED:
+    if after in _APPENDED or before == _JOINER or before in _PREPENDED:
         return True
     if "\U0001f3fb" <= after <= "\U0001f3ff" or "\U000e0020" <= after <= "\U000e007f":
         return True  # a skin's colour; the letters of a flag such as Scotland's
@@ -70,14 +76,27 @@ def _within_one(text: str, at: int) -> bool:
         while first > 0 and _is_flag_half(text[first - 1]):
             first -= 1
         return (at - first) % 2 == 1
-    return _is_hangul(before) and "\u1100" <= after <= "\u11ff"
+    return _is_one_syllable(before, after)
 
 
 def _is_flag_half(char: str) -> bool:
     return "\U0001f1e6" <= char <= "\U0001f1ff"
 
 
+def _is_one_syllable(before: str, after: str) -> bool:
+    """Whether two of Hangul's letters or syllables may be parts of one syllable."""
+    if _begins_syllable(before):
+        return _is_hangul(after)
+    return _is_hangul(before) and _goes_on_syllable(after)
+
+
 def _is_hangul(char: str) -> bool:
-    return (
-        "\u1100" <= char <= "\u11ff" or "\uac00" <= char <= "\ud7ff" or "\ua960" <= char <= "\ua97f"
-    )
+    return "\uac00" <= char <= "\ud7a3" or _begins_syllable(char) or _goes_on_syllable(char)
+
+
+def _begins_syllable(char: str) -> bool:
+    return "\u1100" <= char <= "\u115f" or "\ua960" <= char <= "\ua97c"
+
+
+def _goes_on_syllable(char: str) -> bool:
+    return "\u1160" <= char <= "\u11ff" or "\ud7b0" <= char <= "\ud7fb"

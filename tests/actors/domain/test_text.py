@@ -51,6 +51,11 @@ def test_what_is_kept_has_no_control_characters_but_tabs_and_line_ends(written: 
         "🇮🇳",
         "क्षि",
         "각",
+        "\u1100\ud7b0\ud7cb",
+        "\ua960\uac00\u11a8",
+        "น้ำ",
+        "ດຳ",
+        "\u0d4eക",
         "❤️",
     ],
 )

@@ -163,6 +163,26 @@ def test_the_command_gives_codes_and_never_shows_them(menu: Path) -> None:
     tomllib.loads(menu.read_text())
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--table", "T9"), "has no such table, but T1, T2, A, B, C"),
+        (("--table", "T2", "--restaurant", "8"), "has no such table for restaurant 8, but A, B, C"),
+        (("--restaurant", "9"), "has no tables for restaurant 9"),
+        ((), "has a code for every table; new ones are given by --all or --table"),
+    ],
+)
+def test_where_no_table_is_meant_the_command_says_why(
+    arguments: tuple[str, ...], said: str, menu: Path
+) -> None:
+    give_codes(menu, lambda table: table.code is None)
+    before = menu.read_bytes()
+    done = run("codes", str(menu), *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert menu.read_bytes() == before
+
+
 async def test_an_old_code_opens_nothing_and_who_sits_there_goes_on(
     menu: Path, tmp_path: Path
 ) -> None:

@@ -34,21 +34,29 @@ def codes(
     next start on the old codes open nothing; parties that sit there go on, and keep their seats. Print the
     new QR codes from the staff's page.
     """
-    from comanda.table_codes import give_codes  # the other commands start without it
+    from comanda.menu_file import WrittenTable  # the other commands start without them
+    from comanda.table_codes import give_codes
 
     labels = set(table or ())
+    named: list[str] = []  # Those there are, where a restaurant is asked for of that one.
+
+    def is_meant(one: WrittenTable) -> bool:
+        if restaurant not in (None, one.restaurant_id):
+            return False
+        named.append(one.label)
+        return one.label in labels if labels else every or one.code is None
+
     with failures_in_words():
-        given = give_codes(
-            menu,
-            lambda one: (
-                (restaurant in (None, one.restaurant_id))
-                and (one.label in labels if labels else every or one.code is None)
-            ),
-        )
+        given = give_codes(menu, is_meant)
     if not given:
-        give_up(
-            f"No table of {clean(str(menu))} is meant; every one has a code: see --all and --table"
-        )
+        whose = "" if restaurant is None else f" for restaurant {restaurant}"
+        if not named:
+            reason = f"has no tables{whose}: write a label for each, under [[restaurants.tables]]"
+        elif labels:
+            reason = f"has no such table{whose}, but {', '.join(named)}"
+        else:
+            reason = f"has a code for every table{whose}; new ones are given by --all or --table"
+        give_up(clean(f"{menu} {reason}"))
     said = "1 table has a new code" if given == 1 else f"{given} tables have new codes"
     typer.echo(
         f"{said} in {menu}: restart the server, then print the QR codes from its page /staff"

@@ -1,9 +1,10 @@
-"""One task that reads every websocket which has something, instead of a task for each.
+"""One task that reads every websocket which has something, and heads that come in pieces, instead of a task
+for each.
 
 A task that waits for one socket costs two turns of Trio's scheduler, a change of its registrations with
 the kernel and a read in vain for each message: a third of what an edit costs on its way in. So
 connections lend their sockets to a reader they share; whatever is not plain (a close frame, a violation,
-the end, a flood) is given back to the connection's own task.
+the end, a flood, a head that is whole) is given back to the connection's own task.
 
 A turn is bounded in sockets, in frames of each (by who takes them) and in time, so that many who send at
 once keep no other task waiting; whom it did not come to is served first in the next one.

@@ -922,13 +922,24 @@ async def test_a_head_over_its_limit_gets_431(end: bytes) -> None:
             assert await client.ended()
 
 
-async def test_an_idle_connection_is_closed_after_keep_alive_and_before_that_reused() -> None:
-    async with serving(echoing(), keep_alive_seconds=0.3) as served, connected(served) as client:
+async def get_hello(client: RawClient) -> None:
+    await client.send(REQUESTS["http"])
+    assert " 200 " in await client.read_head()
+    assert await client._take(5) == b"hello"
+
+
+async def test_a_connection_is_used_again_for_the_next_request() -> None:
+    async with serving(echoing()) as served, connected(served) as client:
         for _ in range(3):
-            await client.send(REQUESTS["http"])
+            await get_hello(client)
+
+
+async def test_an_idle_connection_is_closed_after_keep_alive() -> None:
+    async with serving(echoing(), keep_alive_seconds=0.3) as served:
+        async with connected(served, REQUESTS["http"]) as client:
             assert " 200 " in await client.read_head()
             assert await client._take(5) == b"hello"
-        assert await client.ended()
+            assert await client.ended()
 
 
 async def test_an_answer_before_the_whole_body_does_not_block_the_connection() -> None:

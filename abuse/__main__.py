@@ -1,31 +1,19 @@
 """`python -m abuse`: run a hostile evening, print what came of it. Exit code 1 where anything was wrong."""
 
 import argparse
-import math
 import shlex
-import shutil
-import signal
-import sys
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
+from functools import partial
 
-import trio
-
+from chaos.telling import VIOLATED, run_to_exit, scratch, tell
 from comanda.cli.load_server import NotStarted
 from comanda.load import DriverFailed
 
 from .attacks import ATTACKS
 from .crew import CrewFailed
-from .evening import Evening, run_evening
+from .evening import run_evening
 from .plan import TABLES_A_RESTAURANT, Plan
 from .report import progress, table
-
-SHOWN_MOST = 20
-"""Violations printed; the folder has them all."""
-
-VIOLATED, BROKEN, INTERRUPTED = 1, 2, 130
-"""Exit codes: something was wrong; the run could not be made; Ctrl-C or SIGTERM."""
 
 SECONDS_LEAST = 6.0
 """In less the honest tables do not get to order anything."""
@@ -73,63 +61,19 @@ def parse(arguments: Sequence[str] | None = None) -> Plan:
 
 async def run(plan: Plan) -> int:
     """The evening; its exit code."""
-    folder = Path(tempfile.mkdtemp(prefix=f"comanda-abuse-{plan.seed}-"))
-    kept = True
-    try:
-        evening = await run_evening(plan, folder, lambda now: print(progress(now), flush=True))
-        kept = bool(evening.violations)
+    with scratch(f"comanda-abuse-{plan.seed}-") as folder:
+        evening = await run_evening(plan, folder.path, lambda now: print(progress(now), flush=True))
+        folder.kept = bool(evening.violations)
         print(table(evening), flush=True)
-        if kept:
-            _tell(evening, folder)
-    finally:
-        interrupted = trio.current_effective_deadline() == -math.inf
-        if interrupted or not kept:
-            shutil.rmtree(folder, ignore_errors=True)
-    return VIOLATED if evening.violations else 0
-
-
-def _tell(evening: Evening, folder: Path) -> None:
-    plan, lines = evening.plan, evening.violations
-    text = "\n".join([f"Repeat: {plan.repeated_by}", *lines])
-    (folder / "violations.txt").write_text(text + "\n", encoding="utf-8")
-    for line in lines[:SHOWN_MOST]:
-        print(line)
-    if len(lines) > SHOWN_MOST:
-        print(f"… and {len(lines) - SHOWN_MOST} more")
-    print(f"Evidence: {folder} (database, ledger, logs, violations.txt)")
-    print(f"Repeat:   {plan.repeated_by}")
-
-
-async def _until_told(plan: Plan) -> int:
-    """Run; at Ctrl-C or SIGTERM end with all that was started."""
-    code = INTERRUPTED
-    async with trio.open_nursery() as nursery:
-
-        async def watch() -> None:
-            with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-                async for _ in signals:
-                    nursery.cancel_scope.cancel()
-
-        nursery.start_soon(watch)
-        code = await run(plan)
-        nursery.cancel_scope.cancel()
-    return code
+        if not evening.violations:
+            return 0
+        tell(evening.violations, folder.path, "database, ledger, logs", plan.repeated_by)
+        return VIOLATED
 
 
 def main() -> None:
     """The command."""
-    code = BROKEN
-    try:
-        code = trio.run(_until_told, parse())
-    except* (NotStarted, DriverFailed, CrewFailed) as broken:
-        print(f"abuse: {_innermost(broken)}", file=sys.stderr)
-    raise SystemExit(code)
-
-
-def _innermost(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+    run_to_exit("abuse", partial(run, parse()), NotStarted, DriverFailed, CrewFailed)
 
 
 if __name__ == "__main__":

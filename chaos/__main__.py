@@ -1,29 +1,16 @@
 """`python -m chaos`: run the proof, print what it found. Exit code 1 where an invariant did not hold."""
 
 import argparse
-import math
 import random
 import shlex
-import shutil
-import signal
-import sys
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
-
-import trio
+from functools import partial
 
 from .evening import run_evening
-from .evidence import Violation
 from .house import ProgramBroken
 from .measures import Measures, table
 from .plan import CYCLES_AN_EVENING, DISTURBANCES, SPECIAL_DISTURBANCES, Plan
-
-SHOWN_MOST = 20
-"""Violations printed; the evidence has them all."""
-
-VIOLATED, BROKEN, INTERRUPTED = 1, 2, 130
-"""Exit codes: an invariant did not hold; a program did not even start; Ctrl-C or SIGTERM."""
+from .telling import VIOLATED, run_to_exit, scratch, tell
 
 
 def parse(arguments: Sequence[str] | None = None) -> Plan:
@@ -58,22 +45,17 @@ async def run(plan: Plan) -> int:
     while done < plan.cycles:
         cycles = min(CYCLES_AN_EVENING, plan.cycles - done)
         evening = done // CYCLES_AN_EVENING
-        folder = Path(tempfile.mkdtemp(prefix=f"comanda-chaos-{plan.seed}-{evening}-"))
-        kept = True
-        try:
+        with scratch(f"comanda-chaos-{plan.seed}-{evening}-") as folder:
             rng = random.Random(f"{plan.seed}:{evening}")
-            outcome = await run_evening(plan, cycles, folder, rng, _show)
+            outcome = await run_evening(plan, cycles, folder.path, rng, _show)
             done += cycles
             measures.add(outcome.measures)
-            kept = bool(outcome.violations)
+            folder.kept = bool(outcome.violations)
             if outcome.violations:
                 print(table(done, len(outcome.violations), measures))
-                _tell(plan, outcome.violations, folder)
+                lines = [f"{one.invariant:<10} {one.sentence}" for one in outcome.violations]
+                tell(lines, folder.path, "journal, ledger, database, logs", plan.repeated_by)
                 return VIOLATED
-        finally:
-            interrupted = trio.current_effective_deadline() == -math.inf
-            if interrupted or not kept:
-                shutil.rmtree(folder, ignore_errors=True)
     print(table(done, 0, measures))
     return 0
 
@@ -82,48 +64,9 @@ def _show(line: str) -> None:
     print(line, flush=True)
 
 
-def _tell(plan: Plan, violations: Sequence[Violation], folder: Path) -> None:
-    lines = [f"{one.invariant:<10} {one.sentence}" for one in violations]
-    text = "\n".join([f"Repeat: {plan.repeated_by}", *lines])
-    (folder / "violations.txt").write_text(text + "\n", encoding="utf-8")
-    for line in lines[:SHOWN_MOST]:
-        print(line)
-    if len(lines) > SHOWN_MOST:
-        print(f"… and {len(lines) - SHOWN_MOST} more")
-    print(f"Evidence: {folder} (journal, ledger, database, logs, violations.txt)")
-    print(f"Repeat:   {plan.repeated_by}")
-
-
-async def _until_told(plan: Plan) -> int:
-    """Run; at SIGTERM end as at Ctrl-C, so that no program is left behind."""
-    code = INTERRUPTED
-    async with trio.open_nursery() as nursery:
-
-        async def watch() -> None:
-            with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-                async for _ in signals:
-                    nursery.cancel_scope.cancel()
-
-        nursery.start_soon(watch)
-        code = await run(plan)
-        nursery.cancel_scope.cancel()
-    return code
-
-
 def main() -> None:
     """The command."""
-    code = BROKEN
-    try:
-        code = trio.run(_until_told, parse())
-    except* ProgramBroken as broken:
-        print(f"chaos: {_innermost(broken)}", file=sys.stderr)
-    raise SystemExit(code)
-
-
-def _innermost(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+    run_to_exit("chaos", partial(run, parse()), ProgramBroken)
 
 
 if __name__ == "__main__":

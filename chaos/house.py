@@ -4,6 +4,7 @@ import random
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import trio
@@ -12,7 +13,8 @@ from . import commands
 from .journal import Journal
 from .member import Member, Place
 from .plan import PREPARE_SECONDS, Plan
-from .processes import SERVER_ENVIRONMENT, Pos, Program, a_free_port, server_program
+from .ports import held_port
+from .processes import SERVER_ENVIRONMENT, Pos, Program, server_program
 from .samples import Sample, copy_files, read_sample
 from .staff import Staff
 
@@ -35,9 +37,10 @@ class House:
         self.plan = plan
         self.folder = folder
         self.journal = Journal(folder / "journal.jsonl")
-        self.port = a_free_port()
+        self._held = ExitStack()
+        self.port = self._a_port()
         self.place = Place(self.port)
-        self.pos = Pos(folder, self.port)
+        self.pos = Pos(folder, self._a_port(), self.port)
         self._servers: list[Program] = []
         self.server = self._server_at(self.place.port)
         self.staff = Staff(self.place, self.pos.url, random.Random(rng.random()))
@@ -87,6 +90,7 @@ class House:
             await self.place.aclose()
             await self.staff.aclose()
             await self.pos.aclose()
+        self._held.close()
         self.journal.close()
 
     # --- The server's lives -----------------------------------------------------------------------
@@ -126,6 +130,10 @@ class House:
             self.samples.append(sample)
             del self._copies[0]
 
+    def _a_port(self) -> int:
+        """A port that is the house's until it closes, over all lives of the program there."""
+        return self._held.enter_context(held_port())
+
     def _server_at(self, port: int) -> Program:
         server = server_program(self.plan, self.folder, port, self.pos.port)
         self._servers.append(server)
@@ -136,7 +144,7 @@ class House:
 
         None where it did not start.
         """
-        port = a_free_port()
+        port = self._a_port()
         second = self._server_at(port)
         self.journal.new_life()
         if not await second.start(**SERVER_ENVIRONMENT):

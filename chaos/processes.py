@@ -3,7 +3,6 @@
 import base64
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -93,14 +92,6 @@ class Program:
         self._process.send_signal(signal.SIGCONT)
 
 
-def a_free_port() -> int:
-    """A port that was free a moment ago; the programs keep theirs over all their lives."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
-
-
 def server_program(plan: Plan, folder: Path, port: int, pos_port: int) -> Program:
     """`comanda serve` on `house.db` in `folder`."""
     command = [sys.executable, "-m", plan.server_module, *plan.server_arguments, "serve"]
@@ -122,10 +113,10 @@ SERVER_ENVIRONMENT: Mapping[str, str] = {
 
 
 class Pos:
-    """`comanda pos` with its ledger, and its control call. Its callbacks go to `server_port`."""
+    """`comanda pos` on `port`, its ledger, and its control call. Its callbacks go to `server_port`."""
 
-    def __init__(self, folder: Path, server_port: int) -> None:
-        self.port = a_free_port()
+    def __init__(self, folder: Path, port: int, server_port: int) -> None:
+        self.port = port
         self.ledger = folder / "pos-ledger.jsonl"
         command = [sys.executable, "-m", "comanda", "pos", "--port", str(self.port)]
         command += ["--ledger", str(self.ledger), "--delay", "0.05", "--accept-rate", "0.95"]

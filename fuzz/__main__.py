@@ -4,6 +4,7 @@ It ends by itself. Exit code 1 where a decoder has broken its promise; the input
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -63,17 +64,11 @@ def _holds(name: str, seconds: int, seed: int) -> bool:
     )
     if done.returncode == 0:
         print(f"{name:<10} {runs:>12} inputs, {inputs} of them new ways: nothing found", flush=True)
-        _remove(folder)
+        shutil.rmtree(folder)
         return True
     print(f"{name:<10} {runs:>12} inputs: FOUND SOMETHING, kept in {folder}")
     print("\n".join([*done.stdout.splitlines()[-SHOWN_LINES:], *done.stderr.splitlines()[-8:]]))
     return False
-
-
-def _remove(folder: Path) -> None:
-    for path in sorted(folder.rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
-    folder.rmdir()
 
 
 if __name__ == "__main__":

@@ -9,18 +9,22 @@ from pathlib import Path
 
 import trio
 
+from chaos.ports import held_port
+
 SERVING = b"Comanda takes orders at "
 START_SECONDS = 30
 END_SECONDS = 10
 
 
 class Server:
-    """`comanda serve` on one file and, after the first start, one port."""
+    """`comanda serve` on one file and one port."""
 
-    def __init__(self, folder: Path, options: Sequence[str], settings: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, port: int, options: Sequence[str], settings: Mapping[str, str]
+    ) -> None:
         self.database = folder / "evening.db"
         self.log = folder.parent / f"{folder.name}.log"
-        self.port = 0
+        self.port = port
         self.url = ""
         self._options = options
         self._settings = settings
@@ -57,7 +61,6 @@ class Server:
                 said += some
         assert said.startswith(SERVING), said
         self.url = said.split()[4].decode()
-        self.port = int(self.url.rpartition(":")[2])
 
     async def wait_killed(self) -> None:
         """It ends by SIGKILL, by its own hand or another's."""
@@ -89,9 +92,10 @@ async def a_server(
     folder: Path, *options: str, failpoints: str | None = None, **settings: str
 ) -> AsyncIterator[Server]:
     """A server on a database in `folder`, `settings` in its environment; killed after the block."""
-    server = Server(folder, options or ("--pos-delay", "1"), settings)
-    try:
-        await server.start(failpoints)
-        yield server
-    finally:
-        await server.kill()
+    with held_port() as port:
+        server = Server(folder, port, options or ("--pos-delay", "1"), settings)
+        try:
+            await server.start(failpoints)
+            yield server
+        finally:
+            await server.kill()

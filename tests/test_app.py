@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import trio
 
+from chaos.ports import held_port
 from comanda.app import Running, serve
 from comanda.config import SettingsUnusable
 from comanda.http.keys import KeyFileUnusable, load_or_make_keys
@@ -110,21 +111,19 @@ async def test_a_port_in_use_is_told_as_the_system_says_it(tmp_path: Path) -> No
 
 
 async def test_it_starts_on_the_port_again_after_a_start_that_failed(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     bad = settings_for(tmp_path, database=f"sqlite+aiosqlite:///{tmp_path}/no/such/folder.db")
-    with pytest.raises(DatabaseUnusable):
-        await serve(bad.model_copy(update={"port": port}), shutdown=trio.Event())
-    settings = settings_for(tmp_path).model_copy(update={"port": port})
-    shutdown = trio.Event()
-    async with trio.open_nursery() as nursery:
+    with held_port() as port:
+        with pytest.raises(DatabaseUnusable):
+            await serve(bad.model_copy(update={"port": port}), shutdown=trio.Event())
+        settings = settings_for(tmp_path).model_copy(update={"port": port})
+        shutdown = trio.Event()
+        async with trio.open_nursery() as nursery:
 
-        async def run(task_status: trio.TaskStatus[Running]) -> None:
-            await serve(settings, shutdown=shutdown, task_status=task_status)
+            async def run(task_status: trio.TaskStatus[Running]) -> None:
+                await serve(settings, shutdown=shutdown, task_status=task_status)
 
-        assert (await nursery.start(run)).port == port
-        shutdown.set()
+            assert (await nursery.start(run)).port == port
+            shutdown.set()
 
 
 async def test_what_is_wrong_is_told_by_name(tmp_path: Path) -> None:

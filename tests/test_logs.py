@@ -10,6 +10,7 @@ import trio
 
 from comanda.client import ApiError, StaffClient, open_table
 from comanda.logs import configure_logs, get_log
+from tests.cli.helpers import SHORT_LOCK
 from tests.server_process import a_server
 
 NAMES = ("Anastasia-Nameworth", "Benedikt-Nameworth")
@@ -50,14 +51,7 @@ async def spend_an_evening(url: str) -> list[str]:
 
 async def the_log_of_an_evening(folder: Path, level: str) -> tuple[str, list[str]]:
     secrets: list[str] = []
-    options: tuple[str, ...] = (
-        "--pos-timeout",
-        "0.3",
-        "--lock-limit",
-        "0.6",
-        "--pos-delay",
-        "0.05",
-    )
+    options: tuple[str, ...] = (*SHORT_LOCK, "--pos-delay", "0.05")
     options += ("--pos-success-rate", "1", "--retry-limit", "0", "--log-level", level)
     options += ("--join-pin", "on")
     token = folder / "token"

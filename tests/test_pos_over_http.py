@@ -5,7 +5,6 @@ an evening comes to.
 """
 
 import signal
-import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from chaos.ports import held_port
 from comanda.actors.domain.messages import (
     CartUnlocked,
     CartUpdated,
@@ -129,21 +129,15 @@ def outcomes(told: list[Happening]) -> list[type]:
 @contextmanager
 def a_house(folder: Path, *options: str) -> Iterator[House]:
     """Both programs until the block's end. They know each other's address and one secret."""
-    port = a_free_port()
     (folder / "secret").write_text(SECRET + "\n")
     signing = ("--pos-secret-file", str(folder / "secret"))
-    callbacks = ("--callback-url", f"http://127.0.0.1:{port}/api/pos/callbacks")
-    with a_process(folder, "--delay", "0.05", *signing, *callbacks) as pos, ExitStack() as stack:
+    with ExitStack() as stack:
+        port = stack.enter_context(held_port())
+        callbacks = ("--callback-url", f"http://127.0.0.1:{port}/api/pos/callbacks")
+        pos = stack.enter_context(a_process(folder, "--delay", "0.05", *signing, *callbacks))
         house = House(folder, pos, port, options, stack)
         house.start_server()
         yield house
-
-
-def a_free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 @pytest.fixture(scope="module")

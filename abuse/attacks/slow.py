@@ -34,15 +34,19 @@ async def _drip(line: Line, chance: random.Random, data: bytes, size: int) -> No
         await trio.sleep(chance.uniform(*DRIP_SECONDS))
 
 
-async def _drip_and_look(world: World, chance: random.Random, data: bytes, size: int) -> None:
-    """Drip, and read meanwhile whatever the server answers; 408 is the one that it should be."""
+async def _drip_and_look(
+    world: World, chance: random.Random, data: bytes, size: int, start: bytes = b""
+) -> None:
+    """Drip after a start that comes at once, and read meanwhile what the server answers: it should be 408."""
     async with open_line(world.port, world.address(chance)) as line:
         world.tally.connections += 1
+        if start:
+            await line.send(start)
         with trio.move_on_after(PATIENCE_SECONDS):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_drip, line, chance, data, size)
                 try:
-                    world.answered(await read_answer(line), data)
+                    world.answered(await read_answer(line), start or data)
                 except NoHttp as error:
                     world.violation(str(error))
                 nursery.cancel_scope.cancel()
@@ -64,17 +68,7 @@ async def slow_bodies(world: World, stock: Stock, chance: random.Random) -> None
     )
     path = f"/api/tables/{chance.choice(world.job.tables)}/join"
     start = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n".encode() + how
-    async with open_line(world.port, world.address(chance)) as line:
-        world.tally.connections += 1
-        await line.send(start)
-        with trio.move_on_after(PATIENCE_SECONDS):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(_drip, line, chance, b" " * 60_000, chance.choice([1, 100]))
-                try:
-                    world.answered(await read_answer(line), start)
-                except NoHttp as error:
-                    world.violation(str(error))
-                nursery.cancel_scope.cancel()
+    await _drip_and_look(world, chance, b" " * 60_000, chance.choice([1, 100]), start)
 
 
 async def half_handshakes(world: World, stock: Stock, chance: random.Random) -> None:

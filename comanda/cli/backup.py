@@ -7,18 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .failing import failures_in_words
+from .options import DatabaseOption
 
 if TYPE_CHECKING:
     from comanda.storage.backup import Contents
-
-DatabaseOption = Annotated[
-    str | None,
-    typer.Option(
-        help="The server's database.",
-        envvar="COMANDA_DATABASE",
-        show_default="sqlite+aiosqlite:///comanda.db",
-    ),
-]
 
 
 def backup(

@@ -8,6 +8,7 @@ import typer
 
 from .documents import printable
 from .failing import failures_in_words, give_up, reader_may_leave
+from .options import DatabaseOption
 from .phone import clean
 
 if TYPE_CHECKING:
@@ -21,14 +22,7 @@ def inspect(
             metavar="SESSION", help="A session's id, as logs and orders have it; or an order's id."
         ),
     ],
-    database: Annotated[
-        str | None,
-        typer.Option(
-            help="The server's database.",
-            envvar="COMANDA_DATABASE",
-            show_default="sqlite+aiosqlite:///comanda.db",
-        ),
-    ] = None,
+    database: DatabaseOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Tell one table's life from storage: who did what when, and each order with its calls to the POS.

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from .failing import failures_in_words
+from .options import DatabaseOption
 
 app = typer.Typer(
     name="keys",
@@ -23,17 +24,13 @@ def _keys() -> None:
 
 @app.command()
 def rotate(
-    database: Annotated[
-        str | None,
-        typer.Option(
-            help="The server's database, beside which the keys are.",
-            envvar="COMANDA_DATABASE",
-            show_default="sqlite+aiosqlite:///comanda.db",
-        ),
-    ] = None,
+    database: DatabaseOption = None,
     key_file: Annotated[
         Path | None,
-        typer.Option(help="The file of the keys, where it is another.", envvar="COMANDA_KEY_FILE"),
+        typer.Option(
+            help="The file of the keys, where they are not beside the database.",
+            envvar="COMANDA_KEY_FILE",
+        ),
     ] = None,
 ) -> None:
     """Make a new key, which signs from the server's next start on. The one before it is still believed.

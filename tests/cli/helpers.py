@@ -13,10 +13,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
+
 COMANDA = [sys.executable, "-m", "comanda"]
 STAFF_TOKEN = "the-staff"
 PATIENCE_SECONDS = 45
 """Far above what anything here takes; only a fault makes it pass."""
+
+SHORT_LOCK = ("--pos-timeout", "0.8", "--lock-limit", "1")
+"""Short, and still enough for a busy disk: an order that is not sent by then fails instead of waiting."""
 
 TWO_HOUSES = """
 [[restaurants]]
@@ -102,6 +107,16 @@ def a_server(
             yield Server(process, announced[1], links, staff)
         finally:
             process.kill()
+
+
+def wait_left_to_the_staff(server: Server, order_id: str) -> None:
+    """Until this order's lock has ended without an outcome. The server is the demonstration's."""
+    url = f"{server.url}/api/restaurants/7/orders?state=needs_staff"
+    headers = {"Authorization": f"Bearer {STAFF_TOKEN}"}
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while order_id not in httpx.get(url, headers=headers, trust_env=False, timeout=None).text:
+        assert time.monotonic() < deadline, f"{order_id} does not come to the staff"
+        time.sleep(0.05)
 
 
 class Terminal:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.signing import SECRET, signed
 
-from .helpers import STAFF_TOKEN, Server, a_server, on_a_terminal, run
+from .helpers import SHORT_LOCK, STAFF_TOKEN, Server, a_server, on_a_terminal, run
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\x9b31m\x9d0;x\x9c\x90q\x85\u202etxt\u202c\u2066\u2067y\u2069\x7f"
 HARM = re.compile("[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\x1b[^\\[]")
@@ -50,7 +50,7 @@ def server(folder: Path) -> Iterator[Server]:
     secret = folder / "secret"
     secret.write_text(SECRET + "\n")
     options = ("--menu", str(menu), "--pos-secret-file", str(secret), "--log-format", "console")
-    limits = ("--pos-timeout", "0.2", "--lock-limit", "0.3", "--log-level", "debug")
+    limits = (*SHORT_LOCK, "--log-level", "debug")
     with a_server(folder, *options, *limits, tables=0) as running:
         yield running
 

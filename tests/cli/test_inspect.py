@@ -17,7 +17,15 @@ from comanda.storage.looking import looked_into
 from comanda.storage.opening import open_database
 from tests.signing import SECRET, signed
 
-from .helpers import PATIENCE_SECONDS, STAFF_TOKEN, Server, a_server, run
+from .helpers import (
+    PATIENCE_SECONDS,
+    SHORT_LOCK,
+    STAFF_TOKEN,
+    Server,
+    a_server,
+    run,
+    wait_left_to_the_staff,
+)
 
 EVIL = "Ana\x1b]0;owned\x07\x1b[2J"
 TOKEN = {"COMANDA_STAFF_TOKEN": STAFF_TOKEN}
@@ -33,8 +41,7 @@ def hasty(folder: Path) -> Iterator[Server]:
     """A server whose locks end after a moment, and that takes callbacks."""
     secret = folder / "secret"
     secret.write_text(SECRET + "\n")
-    options: tuple[str, ...] = ("--pos-timeout", "0.2", "--lock-limit", "0.3")
-    options += ("--rate-limits", "off")
+    options: tuple[str, ...] = (*SHORT_LOCK, "--rate-limits", "off")
     options += ("--pos-delay", "0.05", "--retry-limit", "0", "--pos-secret-file", str(secret))
     with a_server(folder, *options, tables=7) as running:
         yield running
@@ -94,6 +101,7 @@ def test_an_order_that_the_staff_settled_tells_calls_incident_void_and_who(
     hasty: Server, folder: Path
 ) -> None:
     order_id = ordered(hasty, 2, "pos:hang")
+    wait_left_to_the_staff(hasty, order_id)
     server = ("--server", hasty.url)
     run("resolve", order_id, "rejected", "--reason", "Nobody has it", *server, **TOKEN)
     said = {"event_id": "evt-1", "order_id": order_id, "status": "accepted", "pos_reference": "A"}

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from chaos.ports import held_port
 from comanda.cli import app
 
 from .helpers import (
@@ -163,21 +164,23 @@ def test_on_a_terminal_anothers_edit_says_whose_and_enter_stops_the_retry(
 def test_a_server_that_goes_and_comes_back_is_told_and_the_cart_is_still_there(
     tmp_path: Path,
 ) -> None:
-    with a_server(tmp_path) as first:
-        port = int(first.url.rpartition(":")[2])
-        with on_a_terminal("join", "demo-1", "--name", "Ana", "--server", first.url) as ana:
-            ana.wait_for("> ")
-            ana.type("a 456 2\n")
-            at = ana.wait_for("You add 2 × Margherita")
-            first.process.kill()
-            first.process.wait(PATIENCE_SECONDS)
-            at = ana.wait_for(re.escape("Connection lost. Reconnecting..."), at)
-            with a_server(tmp_path, port=port):
-                at = ana.wait_for("Connected again.", at)
-                ana.type("s\n")
-                ana.wait_for("2 × Margherita", at)
-                ana.type("\x03")  # Ctrl-C
-                assert ana.wait_for_end() == 130
+    with (
+        held_port() as port,
+        a_server(tmp_path, port=port) as first,
+        on_a_terminal("join", "demo-1", "--name", "Ana", "--server", first.url) as ana,
+    ):
+        ana.wait_for("> ")
+        ana.type("a 456 2\n")
+        at = ana.wait_for("You add 2 × Margherita")
+        first.process.kill()
+        first.process.wait(PATIENCE_SECONDS)
+        at = ana.wait_for(re.escape("Connection lost. Reconnecting..."), at)
+        with a_server(tmp_path, port=port):
+            at = ana.wait_for("Connected again.", at)
+            ana.type("s\n")
+            ana.wait_for("2 × Margherita", at)
+            ana.type("\x03")  # Ctrl-C
+            assert ana.wait_for_end() == 130
 
 
 def test_a_table_that_is_closed_ends_it_with_one_sentence_and_code_2(server: Server) -> None:

@@ -11,7 +11,16 @@ import pytest
 from comanda.cli.staff import NO_REASON
 from tests.signing import SECRET, signed
 
-from .helpers import STAFF_TOKEN, TWO_HOUSES, Server, a_server, on_a_terminal, run
+from .helpers import (
+    SHORT_LOCK,
+    STAFF_TOKEN,
+    TWO_HOUSES,
+    Server,
+    a_server,
+    on_a_terminal,
+    run,
+    wait_left_to_the_staff,
+)
 
 TOKEN = {"COMANDA_STAFF_TOKEN": STAFF_TOKEN}
 LINE = (
@@ -26,7 +35,7 @@ def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("hasty")
     secret = folder / "secret"
     secret.write_text(SECRET + "\n")
-    options = ("--pos-timeout", "0.2", "--lock-limit", "0.3", "--rate-limits", "off")
+    options = (*SHORT_LOCK, "--rate-limits", "off")
     with a_server(folder, *options, "--pos-secret-file", str(secret), tables=12) as running:
         yield running
 
@@ -37,6 +46,7 @@ def left_to_the_staff(server: Server, table: int) -> str:
     done = run("join", f"demo-{table}", "--name", "Ana", "--server", server.url, typed=typed)
     order_id = re.search(r"ORD-7-\d+", done.stdout)
     assert order_id is not None, (done.stdout, done.stderr)
+    wait_left_to_the_staff(server, order_id[0])
     return order_id[0]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from chaos.ports import held_port
 from tests.certificates import Certificate, make_certificate
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -102,25 +103,27 @@ def standing_before(comanda_port: int, folder: Path, command: Command) -> Iterat
     """A proxy before the server on this port, until the block's end."""
     folder.mkdir()
     (folder / "logs").mkdir()
-    proxy = Proxy(a_free_port(), a_free_port(), make_certificate(folder), folder / "logs")
     homes = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     with (
-        (proxy.logs / "said.log").open("w") as said,
-        subprocess.Popen(
+        held_port() as port,
+        held_port() as plain_port,
+        (folder / "logs" / "said.log").open("w") as said,
+    ):
+        proxy = Proxy(port, plain_port, make_certificate(folder), folder / "logs")
+        with subprocess.Popen(
             command(folder, comanda_port, proxy),
             stdout=said,
             stderr=said,
             env={**os.environ, **homes},
-        ) as process,
-    ):
-        try:
-            _wait_listening(proxy, process)
-            yield proxy
-        finally:
-            process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(PATIENCE_SECONDS)
-            process.kill()
+        ) as process:
+            try:
+                _wait_listening(proxy, process)
+                yield proxy
+            finally:
+                process.terminate()
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(PATIENCE_SECONDS)
+                process.kill()
 
 
 def _wait_listening(proxy: Proxy, process: "subprocess.Popen[bytes]") -> None:
@@ -139,10 +142,3 @@ def _found(name: str) -> str:
         assert not REQUIRED, f"{name} is not installed, and COMANDA_TEST_REQUIRE_PROXIES is 1"
         pytest.skip(f"{name} is not installed; with COMANDA_TEST_REQUIRE_PROXIES=1 this fails")
     return found
-
-
-def a_free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port

@@ -4,22 +4,17 @@ That looks so seldom (`tune_garbage_collection`) that whoever connects and drops
 memory with what waits for it.
 """
 
-import gc
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
 
 from abuse import frames
 from abuse.wire import Line, open_line, read_answer
 
+from .garbage import left_by
 from .server import PATIENCE_SECONDS, Member, Server
-
-TIMES = 10
-QUIET_SECONDS = 0.05
 
 ROUTERS_OWN = {"cell", "set", "tuple", "function"}
 """What werkzeug's matcher leaves of each request: a function that calls itself."""
@@ -31,23 +26,6 @@ JOINED = {
     "a bad opcode": (b"\xff" * 8, "wait"),
     "too long a message": (frames.text(b"x" * 65_537), "wait"),
 }
-
-
-@contextmanager
-def collected() -> Iterator[set[str]]:
-    """The types of what is left to the collector by the block, when it is over."""
-    gc.collect()
-    gc.disable()
-    found: set[str] = set()
-    try:
-        yield found
-        gc.set_debug(gc.DEBUG_SAVEALL)
-        gc.collect()
-        found |= {type(one).__name__ for one in gc.garbage}
-    finally:
-        gc.set_debug(0)
-        gc.garbage.clear()
-        gc.enable()
 
 
 async def end(line: Line, how: str) -> None:
@@ -83,13 +61,8 @@ async def test_a_member_who_has_left_leaves_nothing_to_the_collector(
     server: Server, last: bytes, how: str
 ) -> None:
     ana = await server.join()
-    await talk(server, ana, last, how, join=True)
-    await wait_all_tasks_blocked(QUIET_SECONDS)
-    with collected() as found:
-        for _ in range(TIMES):
-            await talk(server, ana, last, how, join=True)
-        await wait_all_tasks_blocked(QUIET_SECONDS)
-    assert found <= ROUTERS_OWN
+    leave = partial(talk, server, ana, last, how, join=True)
+    assert await left_by(leave) <= ROUTERS_OWN
 
 
 @pytest.mark.parametrize(
@@ -99,13 +72,8 @@ async def test_who_never_joined_leaves_nothing_to_the_collector(
     server: Server, first: bytes, how: str
 ) -> None:
     ana = await server.join()
-    await talk(server, ana, first, how, join=False)
-    await wait_all_tasks_blocked(QUIET_SECONDS)
-    with collected() as found:
-        for _ in range(TIMES):
-            await talk(server, ana, first, how, join=False)
-        await wait_all_tasks_blocked(QUIET_SECONDS)
-    assert found <= ROUTERS_OWN
+    leave = partial(talk, server, ana, first, how, join=False)
+    assert await left_by(leave) <= ROUTERS_OWN
 
 
 @pytest.mark.parametrize(
@@ -116,10 +84,4 @@ async def test_a_request_leaves_nothing_to_the_collector_whatever_its_answer(
     server: Server, path: str
 ) -> None:
     request = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
-    await server.raw(request)
-    await wait_all_tasks_blocked(QUIET_SECONDS)
-    with collected() as found:
-        for _ in range(TIMES):
-            await server.raw(request)
-        await wait_all_tasks_blocked(QUIET_SECONDS)
-    assert found <= ROUTERS_OWN
+    assert await left_by(partial(server.raw, request)) <= ROUTERS_OWN

@@ -253,7 +253,7 @@ async def test_at_the_lock_limit_the_cart_opens_and_the_staff_have_the_order(
     tmp_path: Path,
 ) -> None:
     gate = Gate()
-    async with serving(tmp_path, TestPos(gate), pos_timeout=0.3, lock_limit=0.35) as server:
+    async with serving(tmp_path, TestPos(gate), pos_timeout=0.5, lock_limit=0.6) as server:
         ana = await server.join()
         async with server.phone(ana) as phone:
             await phone.add(public_id="a")

@@ -105,7 +105,7 @@ async def test_an_order_that_the_pos_had_taken_is_found_and_not_sent_again(tmp_p
 
 
 async def test_a_lock_limit_that_passed_while_no_server_ran_opens_the_cart(tmp_path: Path) -> None:
-    times = {"pos_timeout": 0.1, "lock_limit": 0.2}
+    times = {"pos_timeout": 0.5, "lock_limit": 0.6}
     async with serving(tmp_path, TestPos(Gate()), **times) as server:
         ana = await server.join()
         async with server.phone(ana) as phone:

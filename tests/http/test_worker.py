@@ -19,7 +19,7 @@ import trio
 from hypercorn.protocol.h11 import H11Protocol
 from quart import websocket
 from quart_trio import QuartTrio
-from trio.testing import MockClock, memory_stream_pair, wait_all_tasks_blocked
+from trio.testing import MockClock, memory_stream_pair
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
 
 from comanda.http.worker import (
@@ -36,6 +36,8 @@ from comanda.http.worker import (
     tune_garbage_collection,
 )
 from tests.certificates import make_certificate, needs_openssl
+
+from .garbage import left_by
 
 PATIENCE_SECONDS = 30  # Far above any limit under test; the defaults that could hide one are above.
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
@@ -922,12 +924,23 @@ async def test_a_head_over_its_limit_gets_431(end: bytes) -> None:
             assert await client.ended()
 
 
-async def test_an_idle_connection_is_closed_after_keep_alive_and_before_that_reused() -> None:
-    async with serving(echoing(), keep_alive_seconds=0.3) as served, connected(served) as client:
+async def get_hello(client: RawClient) -> None:
+    await client.send(REQUESTS["http"])
+    assert " 200 " in await client.read_head()
+    assert await client._take(5) == b"hello"
+
+
+async def test_a_connection_is_used_again_for_the_next_request() -> None:
+    async with serving(echoing()) as served, connected(served) as client:
         for _ in range(3):
-            await client.send(REQUESTS["http"])
-            assert " 200 " in await client.read_head()
-            assert await client._take(5) == b"hello"
+            await get_hello(client)
+
+
+async def test_an_idle_connection_is_closed_after_keep_alive() -> None:
+    server = serving(echoing(), keep_alive_seconds=0.3)
+    async with server as served, connected(served, REQUESTS["http"]) as client:
+        assert " 200 " in await client.read_head()
+        assert await client._take(5) == b"hello"
         assert await client.ended()
 
 
@@ -1275,21 +1288,7 @@ async def test_an_ended_connection_leaves_nothing_to_the_collector(
 ) -> None:
     """It looks so seldom that what waits for it is a leak: see `tune_garbage_collection`."""
     async with serving(echoing()) as served:
-        await _ends_after(served, request_, how)
-        await wait_all_tasks_blocked(0.05)
-        gc.collect()
-        gc.disable()
-        gc.set_debug(gc.DEBUG_SAVEALL)
-        try:
-            for _ in range(10):
-                await _ends_after(served, request_, how)
-            await wait_all_tasks_blocked(0.05)
-            gc.collect()
-            left = {type(one).__name__ for one in gc.garbage}
-        finally:
-            gc.set_debug(0)
-            gc.garbage.clear()
-            gc.enable()
+        left = await left_by(partial(_ends_after, served, request_, how))
     assert not left & {"Connection", "HttpProtocol", "WebSocketStream", "Task", "Context", "frame"}
 
 

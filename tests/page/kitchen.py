@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import trio
 
+from chaos.ports import held_port
 from comanda.http.worker import bind
 from comanda.pos.simulator.entries import summarize
 from comanda.pos.simulator.ledger import read_ledger
@@ -20,12 +21,12 @@ LOOK_AGAIN_SECONDS = 0.05
 class Kitchen:
     """A POS simulator on one port. It is off until `switch_on`."""
 
-    def __init__(self, nursery: trio.Nursery, ledger: Path, seconds: float) -> None:
+    def __init__(self, nursery: trio.Nursery, port: int, ledger: Path, seconds: float) -> None:
         self._nursery = nursery
         self._settings = SimulatorSettings(ledger, Habits(delay_seconds=seconds))
         self._ended = trio.Event()
         self._runs = trio.CancelScope()
-        self._port = 0
+        self._port = port
 
     @property
     def url(self) -> str:
@@ -33,7 +34,6 @@ class Kitchen:
 
     async def switch_on(self) -> None:
         sockets = bind(HOST, self._port)
-        self._port = sockets[0].getsockname()[1]
         self._ended = trio.Event()
         self._runs = trio.CancelScope()
 
@@ -49,7 +49,7 @@ class Kitchen:
         await self._nursery.start(serving)
 
     async def switch_off(self) -> None:
-        """At once. The ledger stays, and the port is nobody's."""
+        """At once. The ledger stays, and nobody listens on the port."""
         self._runs.cancel()
         await self._ended.wait()
 
@@ -75,8 +75,9 @@ class Kitchen:
 @asynccontextmanager
 async def a_kitchen(folder: Path, *, seconds: float) -> AsyncIterator[Kitchen]:
     """A kitchen that is on and takes `seconds` for an order; off after the block."""
-    async with trio.open_nursery() as nursery:
-        kitchen = Kitchen(nursery, folder / "pos-ledger.jsonl", seconds)
-        await kitchen.switch_on()
-        yield kitchen
-        await kitchen.switch_off()
+    with held_port() as port:
+        async with trio.open_nursery() as nursery:
+            kitchen = Kitchen(nursery, port, folder / "pos-ledger.jsonl", seconds)
+            await kitchen.switch_on()
+            yield kitchen
+            await kitchen.switch_off()

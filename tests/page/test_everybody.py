@@ -173,7 +173,7 @@ async def test_escape_closes_the_cart_although_the_button_under_the_focus_was_di
     ana = await seat("Ana")
     await ana.add("Margherita")
     await ana.open_cart()
-    await ana.fill("textbox", "Special instructions", "pos:accept,pos:delay=2")
+    await ana.fill("textbox", "Special instructions", "pos:accept,pos:delay=6")
     await tab_to(ana, "Place Order")
     await ana.press("Enter")
     await ana.button("Pending Confirmation...", enabled=False, colour="gray")

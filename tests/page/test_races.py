@@ -101,7 +101,7 @@ async def test_everybody_at_the_table_sees_whose_order_it_is(seat: SeatAt) -> No
     await ana.add("Margherita")
     for phone in (ana, ben, cleo):
         await phone.open_cart()
-    await ana.order("pos:accept,pos:delay=3")
+    await ana.order("pos:accept,pos:delay=6")
     await ana.button(PENDING, enabled=False, colour="gray")
     await looks_right(ana, "pending")
     for phone in (ben, cleo):

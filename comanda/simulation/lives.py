@@ -153,7 +153,9 @@ class Houses(Generic[H]):
 
     def __init__(self) -> None:
         self._alive: tuple[H, Life] | None = None
-        self.starts: list[float] = []
+        self.count = 0
+        self.began: list[float] = []
+        """When a house did, or went on after it had stood still: what was due meanwhile is due then."""
         self._opened = trio.Event()
 
     def open(self, house: H, life: Life) -> None:
@@ -161,7 +163,13 @@ class Houses(Generic[H]):
         self._alive = (house, life)
         self._opened.set()
         self._opened = trio.Event()
-        self.starts.append(trio.current_time())
+        self.count += 1
+        self.began.append(trio.current_time())
+
+    def thaw(self, life: Life) -> None:
+        """A frozen house goes on."""
+        life.thaw()
+        self.began.append(trio.current_time())
 
     def alive_now(self) -> tuple[H, Life] | None:
         """The house that lives, if one does and answers."""

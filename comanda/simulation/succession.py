@@ -186,7 +186,7 @@ class Succession:
             nursery.start_soon(self._open, life, pos)
             await life.fate_came.wait()
             await trio.sleep(PAUSE_SECONDS)
-            life.thaw()
+            self.houses.thaw(life)
             if life in self._gateways:
                 self._gateways[life].freeze(frozen=False)
             await trio.sleep(PAUSE_SECONDS)
@@ -248,7 +248,7 @@ class Succession:
             new_pid=self._ids.session_pid,
             frame=frame,
             limits=LIMITS,
-            rng=dice_for(self._plan.seed, f"house {len(self.houses.starts)}"),
+            rng=dice_for(self._plan.seed, f"house {self.houses.count}"),
             on_event=self._happened,
         )
         return Front(

@@ -148,7 +148,7 @@ class _World:
             except StillDue as due:
                 self._stuck(str(due))
             self._witness.close(self._pos.ledger, self._pos.tells_when_asked())
-            began = sorted(self._houses.starts + self._storage.recovered + self._witness.refusals)
+            began = sorted(self._houses.began + self._storage.recovered + self._witness.refusals)
             plain = {key for key, fault in self._pos.faults.items() if fault.name == "none"}
             for key in self._witness.dining_sessions():
                 evidence = self._witness.sessions[key.pid]

@@ -111,7 +111,7 @@ class _World:
             self.evidence = next(iter(self.witness.sessions.values()), Evidence())
             if patience.cancelled_caught:
                 self.evidence.stuck = f"the dinner has not ended within {RUN_SECONDS:g} s"
-            self.evidence.starts = self._houses.starts
+            self.evidence.starts = self._houses.began
             nursery.cancel_scope.cancel()
 
     def _fault_of(self, order_id: str) -> Fault:

@@ -166,9 +166,8 @@ class Houses(Generic[H]):
         self.count += 1
         self.began.append(trio.current_time())
 
-    def thaw(self, life: Life) -> None:
-        """A frozen house goes on."""
-        life.thaw()
+    def goes_on(self) -> None:
+        """A house that was frozen or paused does: perhaps nobody has taken its tables over."""
         self.began.append(trio.current_time())
 
     def alive_now(self) -> tuple[H, Life] | None:

@@ -176,6 +176,7 @@ class Succession:
             await life.died.wait()
             await trio.sleep(PAUSE_SECONDS)
             life.wake()
+            self.houses.goes_on()
             await trio.sleep(PAUSE_SECONDS)
             nursery.cancel_scope.cancel()
             life.be_gone()
@@ -186,7 +187,8 @@ class Succession:
             nursery.start_soon(self._open, life, pos)
             await life.fate_came.wait()
             await trio.sleep(PAUSE_SECONDS)
-            self.houses.thaw(life)
+            life.thaw()
+            self.houses.goes_on()
             if life in self._gateways:
                 self._gateways[life].freeze(frozen=False)
             await trio.sleep(PAUSE_SECONDS)

@@ -67,6 +67,14 @@ def test_a_house_that_starts_in_an_outage_is_started_again(shelf: Shelf) -> None
     assert any("a house cannot start" in line for line in outcome.trace)
 
 
+@pytest.mark.parametrize("seed", [8938, 10200])
+def test_a_house_that_goes_on_after_it_stood_still_has_time_to_end_a_lock(
+    shelf: Shelf, seed: int
+) -> None:
+    """It was frozen, or paused; its successor died at once, or could not start."""
+    assert play(shelf, plan_evening(seed, "all")).violations == {}
+
+
 def test_an_evening_comes_to_its_orders_though_all_its_guests_leave_at_once(shelf: Shelf) -> None:
     plan = plan_evening(1, "calm")
     leaving = tuple(replace(guest, acts=(Act(0, "leave", 0.5),)) for guest in plan.guests)

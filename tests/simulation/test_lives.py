@@ -5,7 +5,7 @@ import trio
 
 from comanda.actors.ports import StorageUnavailable
 from comanda.simulation.determinism import run_by_seed
-from comanda.simulation.lives import Houses, Life
+from comanda.simulation.lives import Life
 
 
 async def _step_behind_a_shield(life: Life, outcome: list[str]) -> None:
@@ -40,21 +40,3 @@ def test_a_paused_house_goes_on_where_it_stood_once_it_is_woken() -> None:
             life.wake()
 
     run_by_seed(1, main)
-
-
-def test_what_was_due_while_a_house_stood_still_is_due_when_it_goes_on() -> None:
-    """Profile all, seed 8938: its successor had died at once, and a lock ended late, but not too late."""
-    houses = Houses[str]()
-
-    async def main() -> None:
-        life = Life(None)
-        houses.open("house", life)
-        await trio.sleep(30)
-        life.freeze()
-        await trio.sleep(9)
-        houses.thaw(life)
-
-    run_by_seed(1, main)
-    opened, gone_on = houses.began
-    assert gone_on - opened == pytest.approx(39)
-    assert houses.count == 1

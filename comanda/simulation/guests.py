@@ -384,16 +384,16 @@ class Guest:
                 return  # out of the table, or without a reply in time: then it does not come to rest
             self.evidence.repeated.append((done, answer))
 
-    async def is_at(self, seq: int) -> None:
-        """Wait until the phone is connected and as far as this."""
+    async def is_as_far(self, seq: Callable[[], int]) -> None:
+        """Wait until the phone is connected and as far as its table, which may go on meanwhile."""
         for device in self._devices:
             with suppress(TableClosed):
-                await device.until(partial(_is_at, device, seq))
+                await device.until(partial(_is_as_far, device, seq))
 
-    def is_at_rest(self, seq: int) -> bool:
-        """Whether the phone is connected and as far as this now, or its table is closed."""
-        return all(device.ended is not None or _is_at(device, seq) for device in self._devices)
+    def is_at_rest(self, seq: Callable[[], int]) -> bool:
+        """Whether the phone is connected and as far as its table now, or that is closed."""
+        return all(device.ended is not None or _is_as_far(device, seq) for device in self._devices)
 
 
-def _is_at(engine: Engine, seq: int) -> bool:
-    return engine.link is not None and engine.store.seq == seq
+def _is_as_far(engine: Engine, seq: Callable[[], int]) -> bool:
+    return engine.link is not None and engine.store.seq == seq()

@@ -1,6 +1,7 @@
 """Plays one planned evening, with houses that die, a POS, guests and staff; then has it judged."""
 
 import logging
+from collections.abc import Callable
 
 import trio
 
@@ -275,17 +276,19 @@ class _World:
     async def _until_all_see_the_same(self, there: list[Guest]) -> None:
         for guest in there:
             if not guest.has_left and guest.table is not None:
-                at = self._witness.position_of(guest.table.session_pid)
-                await guest.is_at(at.seq)
+                await guest.is_as_far(self._seq_of(guest.table.session_pid))
 
     def _all_are_at_rest(self, there: list[Guest]) -> bool:
         """Nothing is on its way any more either: who was looked at first may have been told more since."""
         return all(
             guest.has_left
             or guest.table is None
-            or guest.is_at_rest(self._witness.position_of(guest.table.session_pid).seq)
+            or guest.is_at_rest(self._seq_of(guest.table.session_pid))
             for guest in there
         )
+
+    def _seq_of(self, pid: str) -> Callable[[], int]:
+        return lambda: self._witness.position_of(pid).seq
 
     def _is_quiet(self) -> bool:
         known = self._pos.tells_when_asked()

@@ -75,6 +75,10 @@ def test_a_house_that_goes_on_after_it_stood_still_has_time_to_end_a_lock(
     assert play(shelf, plan_evening(seed, "all")).violations == {}
 
 
+def test_who_sits_down_while_the_others_are_looked_at_is_waited_for(shelf: Shelf) -> None:
+    assert play(shelf, plan_evening(11027, "all")).violations == {}
+
+
 def test_an_evening_comes_to_its_orders_though_all_its_guests_leave_at_once(shelf: Shelf) -> None:
     plan = plan_evening(1, "calm")
     leaving = tuple(replace(guest, acts=(Act(0, "leave", 0.5),)) for guest in plan.guests)

@@ -137,10 +137,10 @@ class Connection(TCPServer):
             if websocket is not None and self.shared_reader is not None:
                 await self._lend(websocket, self.shared_reader)
                 continue
+            in_pieces = self._phase is Phase.HEAD
             try:
-                if self._phase is Phase.HEAD:  # It comes in pieces.
+                if in_pieces:
                     data = await self._rest_of_head(data)
-                    await self.worker.wait_turn()  # As nobody's head does who means well.
                 else:
                     data = await self.stream.receive_some(CHUNK_BYTES)
             except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -151,7 +151,9 @@ class Connection(TCPServer):
                 self.member.heard = True
             if self._discarding:
                 continue
-            if self._phase is Phase.IDLE:
+            if in_pieces:
+                await self.worker.wait_turn()  # Nobody's head comes so who means well.
+            elif self._phase is Phase.IDLE:
                 self.enter(Phase.HEAD)
             try:
                 await self._http.handle(RawData(bytes(data)))

@@ -36,6 +36,10 @@ class WorkerLimits:
 
     message_bytes: int = 65_536
     """A longer text message closes 1009: the protocol's limit."""
+    wordless_frames: int = 2_048
+    """Pings, pongs and parts of messages at once, and `wordless_frames_a_second` from then on; more close
+    1008. Phones send hardly any; this is the longest message in parts of 32 bytes."""
+    wordless_frames_a_second: float = 100
     header_bytes: int = 16_384
     """Request line and headers; more gets 431. Browsers send 1 to 4 KiB."""
     outgoing_bytes: int = 262_144

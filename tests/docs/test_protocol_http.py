@@ -69,6 +69,10 @@ LIMITS: dict[str, float] = {
     "bytes of a request's head": WORKER.header_bytes,
     "bytes of a websocket message": WORKER.message_bytes,
     "bytes that may wait for a slow reader": WORKER.outgoing_bytes,
+    "pings, pongs and parts of messages a second, beyond which 1008 closes": (
+        WORKER.wordless_frames_a_second
+    ),
+    "pings, pongs and parts of messages at once": WORKER.wordless_frames,
     "orders a page, at most": staff_routes.PAGE_MOST,
     "orders a page, by default": staff_routes.PAGE_DEFAULT,
     "seconds from the handshake to the join": FRONT.join_timeout_seconds,

@@ -21,6 +21,7 @@ from comanda.http.worker import (
 
 from . import test_worker
 from .test_worker import (
+    CLOSE,
     PING,
     PONG,
     TEXT,
@@ -91,7 +92,10 @@ async def test_a_flood_of_frames_that_came_together_lets_others_run_between(
 
     monkeypatch.setattr(FrameReader, "next_frame", counted)
     trio.lowlevel.add_instrument(passes)
-    async with serving(Hearing()) as served, member(served) as client:
+    async with (
+        serving(Hearing(), wordless_frames=2 * FRAMES) as served,
+        member(served) as client,
+    ):
         await client.send(FLOODS[flood])  # One read takes thousands of them.
         if "parts" in flood:
             await client.send_frame(0, b"y")
@@ -102,6 +106,22 @@ async def test_a_flood_of_frames_that_came_together_lets_others_run_between(
     trio.lowlevel.remove_instrument(passes)
     assert looked_at.total() > FRAMES
     assert max(looked_at.values()) <= 64
+
+
+@pytest.mark.parametrize("flood", ["pings", "pongs", "parts of a message"])
+async def test_frames_without_a_word_close_1008_when_they_are_too_many(flood: str) -> None:
+    most = 200
+    frame_bytes = len(client_frame(PING))
+    async with (
+        serving(Hearing(), wordless_frames=most, wordless_frames_a_second=0.001) as served,
+        member(served) as client,
+    ):
+        await client.send(FLOODS[flood][: most * frame_bytes])
+        await client.send_frame(0 if "parts" in flood else TEXT, b"a word")
+        await pongs_before(client, b"a word")
+        await client.send(FLOODS[flood][:frame_bytes])
+        opcode, payload = await client.read_frame()
+        assert (opcode, payload[:2]) == (CLOSE, (1008).to_bytes(2, "big"))
 
 
 async def test_of_many_who_flood_one_at_a_time_goes_on() -> None:
@@ -142,7 +162,7 @@ async def test_each_of_a_few_pings_is_answered_in_its_order() -> None:
 
 async def test_a_flood_of_pings_is_answered_up_to_the_last_and_others_are_served() -> None:
     flood = b"".join(client_frame(PING, b"%05d" % number * 25) for number in range(FRAMES))
-    async with serving(echoing()) as served, member(served) as client:
+    async with serving(echoing(), wordless_frames=FRAMES) as served, member(served) as client:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(client.send, flood + client_frame(TEXT, b"after the flood"))
             await expect_echo(served)

@@ -24,6 +24,7 @@ from comanda.http.frames import (
     binary_frame,
     text_frame,
 )
+from comanda.http.limits import Bucket
 from comanda.http.socket import MemberSocket, WorkerLimits
 
 from .phase import Phase
@@ -41,6 +42,10 @@ application that plays a broken server may `abort` or `finish` it."""
 _FRAMES_A_SLICE = 16
 """Whoever sends more at once waits after so many, which are 0.5 ms of small messages. A phone that comes
 back sends fewer."""
+
+
+def _flooded() -> Violation:
+    return Violation(1008, "too many pings, pongs or parts of messages")
 
 
 class Inbox:
@@ -176,6 +181,7 @@ class WebSocketStream(WSStream):
         self._member = member
         self._limits = connection.worker.limits
         self._frames = FrameReader(self._limits.message_bytes)
+        self._wordless = Bucket(self._limits.wordless_frames_a_second, self._limits.wordless_frames)
         self._held: CloseReceived | PingReceived | Violation | str | None = None
         self._decided = trio.Event()  # The application has accepted, or never will.
 
@@ -236,9 +242,13 @@ class WebSocketStream(WSStream):
             if isinstance(event, str) and self._member.on_text is not None:
                 if not self._member.closed:
                     self._member.on_text(event)
-            elif isinstance(event, PingReceived):
-                self._member.send_pong(event.payload)
-            elif not isinstance(event, Part):
+            elif isinstance(event, PingReceived | Part):
+                if self._wordless.take():
+                    self._held = _flooded()
+                    return False
+                if isinstance(event, PingReceived):
+                    self._member.send_pong(event.payload)
+            else:
                 self._held = event
                 return False
         return False
@@ -265,9 +275,12 @@ class WebSocketStream(WSStream):
         while (event := self._next_frame()) is not None:
             if isinstance(event, str):
                 await self._take_text(event)
-            elif isinstance(event, PingReceived):
-                self._member.send_pong(event.payload)
-            elif isinstance(event, CloseReceived):
+            elif isinstance(event, PingReceived | Part):
+                if self._wordless.take():
+                    raise _flooded()
+                if isinstance(event, PingReceived):
+                    self._member.send_pong(event.payload)
+            else:
                 self._member.peer_closed(event.code)
                 await self._connection.hang_up_when_flushed()
                 return

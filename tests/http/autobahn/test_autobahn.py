@@ -22,6 +22,7 @@ SUITE_SECONDS = 300
 
 CASES = 517
 LONG_CASES = 21
+LEAST_PART_BYTES = 64
 
 
 async def heard_at_once(scope: Any, receive: Any, send: Any) -> None:
@@ -62,7 +63,11 @@ async def test_no_case_of_the_whole_suite_fails(endpoint: App, fast: bool) -> No
 
 @pytest.mark.parametrize("endpoint", [heard_at_once, through_asgi])
 async def test_long_messages_pass_where_the_limits_let_them(endpoint: App, fast: bool) -> None:
-    limits = {"message_bytes": LONGEST_BYTES, "outgoing_bytes": 2 * LONGEST_BYTES}
+    limits = {
+        "message_bytes": LONGEST_BYTES,
+        "outgoing_bytes": 2 * LONGEST_BYTES,
+        "wordless_frames": LONGEST_BYTES // LEAST_PART_BYTES,
+    }
     app = websockets_alone(endpoint)
     async with serving(app, patience_seconds=SUITE_SECONDS, **limits) as served:
         url = f"ws://127.0.0.1:{served.port}"

@@ -168,7 +168,7 @@ def test_the_command_gives_codes_and_never_shows_them(menu: Path) -> None:
     [
         (("--table", "T9"), "has no such table, but T1, T2, A, B, C"),
         (("--table", "T2", "--restaurant", "8"), "has no such table for restaurant 8, but A, B, C"),
-        (("--restaurant", "9"), "has no tables for restaurant 9"),
+        (("--restaurant", "9"), "has no tables for restaurant 9\n"),
         ((), "has a code for every table; new ones are given by --all or --table"),
     ],
 )

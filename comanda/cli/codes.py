@@ -51,7 +51,8 @@ def codes(
     if not given:
         whose = "" if restaurant is None else f" for restaurant {restaurant}"
         if not named:
-            reason = f"has no tables{whose}: write a label for each, under [[restaurants.tables]]"
+            what_to_do = ": write a label for each, under [[restaurants.tables]]"
+            reason = f"has no tables{whose or what_to_do}"
         elif labels:
             reason = f"has no such table{whose}, but {', '.join(named)}"
         else:

@@ -32,7 +32,11 @@ _PONGS_WAITING_BYTES = 4096
 
 @dataclass(frozen=True)
 class WorkerLimits:
-    """Every bound of the worker. Times are in seconds, sizes in bytes of the wire."""
+    """Every bound of the worker. Times are in seconds, sizes in bytes of the wire.
+
+    What a connection waits for its peer (the head, the body, the next request, the end) is up to a tenth
+    longer, by another part of it for each, so that a crowd is not late in one moment.
+    """
 
     message_bytes: int = 65_536
     """A longer text message closes 1009: the protocol's limit."""

@@ -154,6 +154,7 @@ class Houses(Generic[H]):
     def __init__(self) -> None:
         self._alive: tuple[H, Life] | None = None
         self.count = 0
+        """Of houses that have opened."""
         self.began: list[float] = []
         """When a house did, or went on after it had stood still: what was due meanwhile is due then."""
         self._opened = trio.Event()

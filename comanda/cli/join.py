@@ -10,7 +10,7 @@ import trio
 import typer
 from rich.console import Console
 
-from comanda.actors.domain.messages import MAX_NAME_CHARACTERS, PIN_DIGITS
+from comanda.actors.domain.messages import MAX_NAME_CHARACTERS
 from comanda.client import (
     ApiError,
     CartStore,
@@ -37,6 +37,7 @@ from .join_words import (
     read_note,
     read_typed,
 )
+from .options import PinOption
 from .phone import clean
 
 DEFAULT_SERVER = "http://127.0.0.1:8080"
@@ -52,10 +53,7 @@ def join(
         str, typer.Argument(metavar="TABLE_CODE", help="What the table's QR code carries: demo-1.")
     ],
     name: Annotated[str, typer.Option(help="How the others at the table see you.")],
-    pin: Annotated[
-        str | None,
-        typer.Option(help="The table's PIN, where it asks for one: who sits there is shown it."),
-    ] = None,
+    pin: PinOption = None,
     server: Annotated[
         str, typer.Option(help="The server's address.", envvar="COMANDA_SERVER")
     ] = DEFAULT_SERVER,
@@ -76,8 +74,6 @@ def join(
     """
     if not 1 <= len(name) <= MAX_NAME_CHARACTERS:
         give_up(f"--name must be 1 to {MAX_NAME_CHARACTERS} characters")
-    if pin is not None and not (len(pin) == PIN_DIGITS and pin.isascii() and pin.isdigit()):
-        give_up(f"--pin must be {PIN_DIGITS} digits")
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a narrow encoding
     with reader_may_leave():
         raise typer.Exit(trio.run(_join, table_code, name, pin, server.rstrip("/")))

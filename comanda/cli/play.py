@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from .failing import give_up
+from .options import PinOption
 
 INTERRUPTED = 130
 
@@ -32,6 +33,7 @@ def play(
             show_default="a free demo table",
         ),
     ] = None,
+    pin: PinOption = None,
     staff_token_file: Annotated[
         Path | None,
         typer.Option(
@@ -59,6 +61,8 @@ def play(
     """
     if verbose + quiet + as_json > 1:
         give_up("--verbose, --quiet and --json exclude each other")
+    if pin is not None and table is None:
+        give_up("--pin is the PIN of one table: name it with --table")
     try:
         from .playing import Options, play_files  # the other commands start without it
 
@@ -67,6 +71,7 @@ def play(
             Options(
                 server_url=server,
                 table_code=table,
+                pin=pin,
                 staff_token_file=staff_token_file,
                 form="json"
                 if as_json

@@ -48,6 +48,7 @@ class Options:
 
     server_url: str | None
     table_code: str | None
+    pin: str | None
     staff_token_file: Path | None
     form: Form
 
@@ -125,13 +126,13 @@ async def _play_one(
 ) -> Played:
     code = options.table_code or session.table_code
     if options.server_url is not None:
-        return await _play_at(options.server_url, session, code, staff_token, printer)
+        return await _play_at(options.server_url, session, code, options.pin, staff_token, printer)
     trouble: PlayImpossible | SessionFileError | None = None
     played: Played | None = None
     async with _embedded(session) as running:
         code = code or running.table_codes[0]
         try:
-            played = await _play_at(running.url, session, code, None, printer)
+            played = await _play_at(running.url, session, code, None, None, printer)
         except (PlayImpossible, SessionFileError) as error:
             trouble = error
     if trouble is not None:
@@ -144,10 +145,11 @@ async def _play_at(
     server_url: str,
     session: SessionFile,
     code: str | None,
+    pin: str | None,
     staff_token: str | None,
     printer: TimelinePrinter,
 ) -> Played:
-    async with hold_table(server_url, code, len(session.members)) as table:
+    async with hold_table(server_url, code, len(session.members), pin) as table:
         printer.begin(session, table, server_url)
         played = await play(session, server_url, table, staff_token=staff_token, tell=printer.tell)
     printer.finish(played)

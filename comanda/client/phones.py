@@ -90,9 +90,10 @@ class Phone:
 
     # --- What a person does with it ---------------------------------------------------------------
 
-    async def join(self, nursery: trio.Nursery) -> None:
-        """Sit down; the connection lives in `nursery` until `leave`. Errors as `open_table`'s."""
-        await nursery.start(partial(self._sit, resume=False))
+    async def join(self, nursery: trio.Nursery, pin: str | None = None) -> None:
+        """Sit down, saying the table's PIN where somebody knows it; the connection lives in `nursery` until
+        `leave`. Errors as `open_table`'s."""
+        await nursery.start(partial(self._sit, resume=False, pin=pin))
 
     async def leave(self) -> None:
         """Close the page, with a goodbye."""
@@ -144,7 +145,9 @@ class Phone:
         """Wait for the next happening."""
         await self._news.wait()
 
-    async def _sit(self, *, resume: bool, task_status: trio.TaskStatus[None]) -> None:
+    async def _sit(
+        self, *, resume: bool, pin: str | None = None, task_status: trio.TaskStatus[None]
+    ) -> None:
         around = Surroundings(
             chance=REAL.chance,
             open_stream=self._network.open_stream,
@@ -160,7 +163,9 @@ class Phone:
                 surroundings=around,
             )
         else:
-            seat = open_table(self._server_url, self._table_code, self.name, surroundings=around)
+            seat = open_table(
+                self._server_url, self._table_code, self.name, pin=pin, surroundings=around
+            )
         try:
             async with seat as table, trio.open_nursery() as nursery:
                 self._table, self._settings = table, table.settings

@@ -204,7 +204,8 @@ class _Play:
 
     async def _join(self, phone: Phone) -> None:
         first = not self._known.member_ids
-        await phone.join(self._nursery)
+        pins = (other.table.store.join_pin for other in self._phones.values() if other.joined)
+        await phone.join(self._nursery, next(pins, self._table.pin))
         self._known.member_ids[phone.name] = phone.table.member_id
         if first:
             orders = (await phone.table.fetch_orders()).orders

@@ -34,23 +34,32 @@ class PlayImpossible(Exception):
 
 
 class ChosenTable(Struct, frozen=True):
-    """Where a session is played; `menu` has the items' names by id."""
+    """Where a session is played. `menu` has the items' names by id; who sits down first says `pin`."""
 
     code: str
     label: str
     restaurant: RestaurantInfo
     menu: dict[int, str]
+    pin: str | None = None
+
+
+class _Sat(Struct, frozen=True):
+    """What came of sitting down: an `objection` to playing there, or nothing against it and the `pin`."""
+
+    objection: str = ""
+    pin: str | None = None
 
 
 @asynccontextmanager
 async def hold_table(
-    server_url: str, table_code: str | None, members: int
+    server_url: str, table_code: str | None, members: int, pin: str | None = None
 ) -> AsyncGenerator[ChosenTable, None]:
     """The table `table_code`, or a free one of the demo tables, for so many `members`.
 
     A demo table is free when no party is at it; when all have one, a quiet one is taken: nobody online,
     nothing locked, nothing in doubt. A guest of the name `SCOUT` sits at a demo table until the context is
     left, so that no two plays take the same. What a quiet table or `table_code` has in its cart is cleared.
+    `pin` is that of `table_code`, where somebody sits there and joining needs it.
 
     Raises:
         PlayImpossible: the server cannot be reached or is none of ours, or there is no such table.
@@ -62,12 +71,12 @@ async def hold_table(
         with trouble_in_words(server_url):
             async with Api(server_url) as api:
                 if table_code is not None:
-                    table = await _wished_table(server_url, api, table_code)
+                    table, pin = await _wished_table(server_url, api, table_code, pin)
                 else:
-                    table = await _demo_table(server_url, api, members, holding)
+                    table, pin = await _demo_table(server_url, api, members, holding)
                 menu = await api.menu(table.restaurant.id)
         names = {item.menu_item_id: item.name for item in menu.items}
-        yield ChosenTable(table.code, table.label, table.restaurant, names)
+        yield ChosenTable(table.code, table.label, table.restaurant, names, pin)
 
 
 @contextmanager
@@ -86,39 +95,44 @@ def trouble_in_words(server_url: str) -> Iterator[None]:
         raise PlayImpossible(f"{server_url} cannot be reached: {why}") from error
 
 
-async def _wished_table(server_url: str, api: Api, code: str) -> TableAnswer:
+async def _wished_table(
+    server_url: str, api: Api, code: str, pin: str | None
+) -> tuple[TableAnswer, str | None]:
     table = await _look(api, code)
     if table is None:
         raise PlayImpossible(f"{server_url} has no table {code!r}")
     if table.session_open:
         async with AsyncExitStack() as for_a_moment:
-            why = await _sit_down(server_url, table, _why_locked, for_a_moment)
-        if why:
-            raise PlayImpossible(f"nothing can be played at table {code!r} now: {why}")
-    return table
+            sat = await _sit_down(server_url, table, _why_locked, for_a_moment, pin)
+        if sat.objection:
+            raise PlayImpossible(f"nothing can be played at table {code!r} now: {sat.objection}")
+        pin = sat.pin
+    return table, pin
 
 
 async def _demo_table(
     server_url: str, api: Api, members: int, holding: AsyncExitStack
-) -> TableAnswer:
+) -> tuple[TableAnswer, str | None]:
+    def why_not(scout: TableConnection) -> str:
+        return _why_not(scout, members)
+
     tables: list[TableAnswer] = []
     for number in range(1, MAX_DEMO_TABLES + 1):
         table = await _look(api, DEMO_TABLE.format(number=number))
         if table is None:
             break
         tables.append(table)
-        if not table.session_open and not await _sit_down(
-            server_url, table, lambda scout: _why_not(scout, members), holding
-        ):
-            return table
+        if not table.session_open:
+            sat = await _sit_down(server_url, table, why_not, holding)
+            if not sat.objection:
+                return table, sat.pin
     if not tables:
         raise PlayImpossible(f"{server_url} has no demo tables; give a table with --table CODE")
     for _ in range(ROUNDS):
         for table in tables:
-            if not await _sit_down(
-                server_url, table, lambda scout: _why_not(scout, members), holding
-            ):
-                return table
+            sat = await _sit_down(server_url, table, why_not, holding)
+            if not sat.objection:
+                return table, sat.pin
         # Of two plays that came to a table together both have left: come back at different times.
         await trio.sleep(random.uniform(*BETWEEN_ROUNDS_SECONDS))
     raise PlayImpossible(
@@ -141,25 +155,30 @@ async def _sit_down(
     table: TableAnswer,
     objection: Callable[[TableConnection], str],
     holding: AsyncExitStack,
-) -> str:
+    pin: str | None = None,
+) -> _Sat:
     """Sit at the table for as long as `holding` lasts, its cart cleared; else the objection, and leave.
 
     Whoever comes later finds the earlier one online. So of two plays at most one stays.
     """
     async with AsyncExitStack() as sitting:
         try:
-            scout = await sitting.enter_async_context(open_table(server_url, table.code, SCOUT))
+            scout = await sitting.enter_async_context(
+                open_table(server_url, table.code, SCOUT, pin=pin)
+            )
         except ApiError as error:
+            if error.code in ("pin_required", "pin_wrong"):
+                return _Sat("somebody sits there already; give the table's PIN with --pin")
             if error.code not in ("conflict", "too_busy"):
                 raise
-            return error.message
+            return _Sat(error.message)
         why = objection(scout)
         if why:
-            return why
+            return _Sat(why)
         if scout.store.items:
             await scout.clear_cart()
         holding.push_async_exit(sitting.pop_all())
-    return ""
+    return _Sat(pin=scout.store.join_pin)
 
 
 def _why_not(scout: TableConnection, members: int) -> str:

@@ -54,6 +54,7 @@ class Guests:
         self._http = HttpCalls(plan.server)
         self._menus: dict[int, tuple[MenuEntry, ...]] = {}
         self._views: dict[int, CartView] = {}
+        self._pins: dict[int, str | None] = {}
 
     async def aclose(self) -> None:
         """Close the HTTP connections."""
@@ -64,11 +65,12 @@ class Guests:
         return self._views.setdefault(table, CartView(()))
 
     async def seat(self, table: int, member: int) -> Seat:
-        """Join the table of that number."""
+        """Join the table of that number, with the PIN that its first member was told, if there is one."""
         code = self._plan.table_code.format(n=table + 1)
-        body = encode(JoinBody(f"Guest {member + 1}"))
+        body = encode(JoinBody(f"Guest {member + 1}", self._pins.get(table)))
         path = f"/api/tables/{quote(code, safe='')}/join"
         answer = _decoded(await self._http.call("POST", path, body), JoinAnswer)
+        self._pins[table] = answer.join_pin
         self.view(table).menu = await self._menu(answer.restaurant.id)
         return Seat(
             answer.ws_url,

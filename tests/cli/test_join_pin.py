@@ -1,7 +1,8 @@
-"""`comanda join` at a table that asks for its PIN."""
+"""The terminal's commands at tables that ask for their PIN."""
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,8 +11,20 @@ from .helpers import STAFF_TOKEN, Server, a_server, run
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with a_server(tmp_path_factory.mktemp("pins"), "--join-pin", "on") as running:
+    with a_server(tmp_path_factory.mktemp("pins"), "--join-pin", "on", tables=9) as running:
         yield running
+
+
+@pytest.fixture
+def dinner(tmp_path: Path) -> Path:
+    """A session file: two sit down, and one adds a pizza."""
+    file = tmp_path / "dinner.toml"
+    file.write_text(
+        'title = "Dinner"\nmembers = ["Ana", "Ben"]\n'
+        '[[steps]]\neveryone = true\ndo = "join"\n'
+        '[[steps]]\nmember = "Ana"\ndo = "add"\nitem = "Margherita"\n'
+    )
+    return file
 
 
 def test_who_sits_down_first_is_told_the_pin_and_the_others_must_give_it(server: Server) -> None:
@@ -47,3 +60,28 @@ def test_what_is_no_pin_is_not_sent(server: Server) -> None:
         done = run("join", "demo-2", "--name", "Ana", "--pin", pin, "--server", server.url)
         assert done.returncode == 2
         assert "--pin must be 4 digits" in done.stderr
+
+
+def test_a_play_says_the_pin_of_the_table_that_it_was_given(server: Server, dinner: Path) -> None:
+    ana = run("join", "demo-4", "--server", server.url, "--name", "Ana")
+    (pin,) = re.findall(r"PIN (\d{4})", ana.stdout)
+    to_play = ("play", str(dinner), "--quiet", "--server", server.url, "--table", "demo-4")
+    refused = run(*to_play)
+    assert refused.returncode == 2
+    assert "somebody sits there already; give the table's PIN with --pin" in refused.stderr
+    played = run(*to_play, "--pin", pin)
+    assert (played.returncode, played.stderr) == (0, "")
+
+
+def test_plays_one_after_another_find_demo_tables_that_nobody_sits_at(
+    server: Server, dinner: Path
+) -> None:
+    for _ in range(2):
+        played = run("play", str(dinner), "--quiet", "--server", server.url)
+        assert (played.returncode, played.stderr) == (0, "")
+
+
+def test_a_pin_without_its_table_is_refused(server: Server, dinner: Path) -> None:
+    done = run("play", str(dinner), "--server", server.url, "--pin", "0482")
+    assert done.returncode == 2
+    assert "name it with --table" in done.stderr

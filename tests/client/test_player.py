@@ -69,6 +69,12 @@ async def test_a_session_that_goes_as_written_passes_and_tells_its_story(tmp_pat
     assert times == sorted(times)
 
 
+async def test_who_comes_later_is_told_the_tables_pin_by_who_sits_there(tmp_path: Path) -> None:
+    async with embedded_server(tmp_path, join_pin="on") as server:
+        result = await played(server.url, session(JOIN, ADD, expect("cart = { locked = false }")))
+    assert result.passed, result.entries
+
+
 @pytest.mark.parametrize(
     ("steps", "what", "details"),
     [

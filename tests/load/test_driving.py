@@ -1,9 +1,12 @@
 """`drive` against a server that is not Comanda: a dialect is all that it needs."""
 
+from pathlib import Path
+
 import pytest
 import trio
 
 from comanda.load import DriverFailed, Figures, Plan, drive
+from tests.client.embedded import embedded_server
 
 from .peer import serve_peer
 
@@ -64,6 +67,18 @@ async def test_a_run_that_is_stopped_early_has_the_figures_until_then() -> None:
     stop.set()
     figures = await figures_of(stop=stop, seconds=10 * PATIENCE_SECONDS)
     assert figures.interrupted
+    assert figures.wrongs == []
+
+
+async def test_a_table_that_asks_for_its_pin_is_joined_with_what_its_first_member_was_told(
+    tmp_path: Path,
+) -> None:
+    async with embedded_server(tmp_path, join_pin="on", rate_limits="off") as server:
+        with trio.fail_after(PATIENCE_SECONDS):
+            plan = Plan(server=server.url, tables=2, members=3, seconds=0.5, ramp_seconds=0.1)
+            figures = await drive(plan)
+    assert figures.seated == 2
+    assert figures.errors == {}
     assert figures.wrongs == []
 
 

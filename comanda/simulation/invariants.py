@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 from comanda.actors.domain.messages import AddItem, ClearCart, PlaceOrder, RemoveItem, UpdateItem
+from comanda.runtime import BreakerPolicy
 
 from .kitchen import (
     contradictions_are_on_record,
@@ -32,6 +33,13 @@ LINE_MOVES = {
 WATCH_SECONDS = 5.0
 """So long after the lock limit, or after a house has begun, an order may still be in flight: the sweep's
 interval, an activation and a commit."""
+
+_PROBING = BreakerPolicy()
+PROBE_SECONDS = _PROBING.backoff_max_seconds + _PROBING.spread_seconds
+"""So long after storage can be worked with again a house may still wait before it tries."""
+
+SAME_MOMENT_SECONDS = 0.001
+"""Times of the wall clock are whole microseconds; two of one moment differ by less."""
 
 CLOCK_SLACK_SECONDS = 5.0
 """By so much a clock may be put back before a lock that was just begun is ended for it."""
@@ -137,8 +145,9 @@ def locks_end_and_staff_are_told(evidence: Evidence) -> Iterator[str]:
     """I5: no order is in flight beyond its lock limit; one in doubt is the staff's then."""
     for before, after in pairwise(evidence.samples):
         began = max((at for at in evidence.starts if at <= after.at), default=0.0)
+        back = max((at for at in evidence.storage_back if at <= after.at), default=-math.inf)
         for order_id, order in before.orders.items():
-            ends = _lock_ends(evidence, order, began) + WATCH_SECONDS
+            ends = max(_lock_ends(evidence, order, began), back + PROBE_SECONDS) + WATCH_SECONDS
             if order.state in IN_FLIGHT and after.at > ends:
                 yield f"{order_id} was {order.state} until {after.at:.1f} s, beyond {ends:.1f} s"
     for row in evidence.rows["order_journal"]:
@@ -159,8 +168,9 @@ def _lock_ends(evidence: Evidence, order: OrderSeen, began: float) -> float:
     spans = list(zip(begins, ends, ahead, strict=True))
     latest = began
     for number, (begin, end, at) in enumerate(spans):
-        if begin <= order.placed_at - at <= end:
-            since_placed = [(order.placed_at - at, end, at), *spans[number + 1 :]]
+        placed_at = order.placed_at - at
+        if begin - SAME_MOMENT_SECONDS <= placed_at <= end + SAME_MOMENT_SECONDS:
+            since_placed = [(placed_at, end, at), *spans[number + 1 :]]
             latest = max(latest, _first_end(since_placed, order, began))
     return latest
 

@@ -149,6 +149,8 @@ class Evidence:
     """Phones that are not there at the end."""
     starts: list[float] = field(default_factory=list)
     """From when on a house could work, or work again after a fault of storage or a fence."""
+    storage_back: list[float] = field(default_factory=list)
+    """When storage could be worked with again after a fault."""
     clock_jumps: list[ClockJumped] = field(default_factory=list)
     owner: object = None
     """The house that has claimed the session last; None until one is seen to."""

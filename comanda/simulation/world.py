@@ -154,6 +154,7 @@ class _World:
             for key in self._witness.dining_sessions():
                 evidence = self._witness.sessions[key.pid]
                 evidence.starts = began
+                evidence.storage_back = self._storage.recovered
                 evidence.plain_orders = plain
                 evidence.pos_dead = [
                     (dead.at, dead.at + dead.seconds + DEAD_POS_SECONDS)

@@ -24,8 +24,9 @@ from comanda.simulation.witness import (
 ORDER = "ORD-9-2"
 
 
-def _sample(at: float, state: str) -> Sample:
-    return Sample(at, Position(1, round(at)), {}, {ORDER: OrderSeen(state, 10.0, 70.0)})
+def _sample(at: float, state: str, ahead: float = 0.0) -> Sample:
+    order = OrderSeen(state, 10.0 + ahead, 70.0 + ahead)
+    return Sample(at, Position(1, round(at)), {}, {ORDER: order})
 
 
 def _rejected_at(at: float, *entries: tuple[float, What]) -> Evidence:
@@ -88,9 +89,11 @@ def test_what_the_staff_rejected_unheard_and_the_pos_took_back_is_nobodys_to_put
     assert len(list(contradictions_are_on_record(evidence))) == told
 
 
-def _unknown_until(at: float, *jumps: ClockJumped) -> Evidence:
+def _unknown_until(at: float, *jumps: ClockJumped, ahead: float = 0.0) -> Evidence:
+    """`ahead`: by how much the clock was, when it said when the order was placed."""
+    states = ((10.0, "unknown"), (at, "unknown"), (at, "needs_staff"))
     return Evidence(
-        samples=[_sample(10.0, "unknown"), _sample(at, "unknown"), _sample(at, "needs_staff")],
+        samples=[_sample(when, state, ahead) for when, state in states],
         clock_jumps=list(jumps),
         rows={"order_journal": []},
     )
@@ -120,6 +123,23 @@ def test_a_clock_that_was_put_right_before_the_next_house_came_ends_no_lock(bega
     assert list(locks_end_and_staff_are_told(evidence)) == []
     evidence = _unknown_until(80.0, *jumps)
     evidence.starts = [began]
+    assert list(locks_end_and_staff_are_told(evidence)) != []
+
+
+def test_an_order_that_is_placed_in_the_moment_in_which_clocks_jump_has_its_whole_lock() -> None:
+    """Profile all, seed 18743: in the sum of the jumps the moment was a billionth of a second off."""
+    jumps = (ClockJumped(10.0000001, 3600.0), ClockJumped(10.0000001, -40.0))
+    assert list(locks_end_and_staff_are_told(_unknown_until(72.0, *jumps, ahead=3560.0))) == []
+    assert list(locks_end_and_staff_are_told(_unknown_until(80.0, *jumps, ahead=3560.0))) != []
+
+
+def test_a_lock_that_ends_while_storage_fails_ends_after_the_next_probe_of_it() -> None:
+    """Profile all, seeds 20788 and 23975: probes come up to 10 s after storage answers again."""
+    evidence = _unknown_until(80.0)
+    assert list(locks_end_and_staff_are_told(evidence)) != []
+    evidence.starts = evidence.storage_back = [69.0]
+    assert list(locks_end_and_staff_are_told(evidence)) == []
+    evidence.starts = evidence.storage_back = [63.0]
     assert list(locks_end_and_staff_are_told(evidence)) != []
 
 

@@ -134,7 +134,7 @@ def test_an_order_that_is_placed_in_the_moment_in_which_clocks_jump_has_its_whol
 
 
 def test_a_lock_that_ends_while_storage_fails_ends_after_the_next_probe_of_it() -> None:
-    """Profile all, seeds 20788 and 23975: probes come up to 10 s after storage answers again."""
+    """Profile all, seeds 20788, 23975 and 47290: probes come up to 10 s after storage answers again."""
     evidence = _unknown_until(80.0)
     assert list(locks_end_and_staff_are_told(evidence)) != []
     evidence.starts = evidence.storage_back = [69.0]

@@ -61,8 +61,10 @@ def play(
     """
     if verbose + quiet + as_json > 1:
         give_up("--verbose, --quiet and --json exclude each other")
-    if pin is not None and table is None:
-        give_up("--pin is the PIN of one table: name it with --table")
+    if pin is not None and (table is None or server is None):
+        give_up(
+            "--pin is the PIN of one table at a running server: name them, --server and --table"
+        )
     try:
         from .playing import Options, play_files  # the other commands start without it
 

@@ -167,9 +167,9 @@ async def _sit_down(
                 open_table(server_url, table.code, SCOUT, pin=pin)
             )
         except ApiError as error:
-            if error.code in ("pin_required", "pin_wrong"):
+            if error.code == "pin_required":
                 return _Sat("somebody sits there already; give the table's PIN with --pin")
-            if error.code not in ("conflict", "too_busy"):
+            if error.code not in ("conflict", "too_busy", "pin_wrong"):
                 raise
             return _Sat(error.message)
         why = objection(scout)

@@ -69,6 +69,9 @@ def test_a_play_says_the_pin_of_the_table_that_it_was_given(server: Server, dinn
     refused = run(*to_play)
     assert refused.returncode == 2
     assert "somebody sits there already; give the table's PIN with --pin" in refused.stderr
+    refused = run(*to_play, "--pin", f"{(int(pin) + 1) % 10_000:04}")
+    assert refused.returncode == 2
+    assert "This is not the table's PIN" in refused.stderr
     played = run(*to_play, "--pin", pin)
     assert (played.returncode, played.stderr) == (0, "")
 
@@ -84,4 +87,4 @@ def test_plays_one_after_another_find_demo_tables_that_nobody_sits_at(
 def test_a_pin_without_its_table_is_refused(server: Server, dinner: Path) -> None:
     done = run("play", str(dinner), "--server", server.url, "--pin", "0482")
     assert done.returncode == 2
-    assert "name it with --table" in done.stderr
+    assert "name them, --server and --table" in done.stderr

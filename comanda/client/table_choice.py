@@ -169,7 +169,8 @@ async def _sit_down(
         except ApiError as error:
             if error.code == "pin_required":
                 return _Sat("somebody sits there already; give the table's PIN with --pin")
-            if error.code not in ("conflict", "too_busy", "pin_wrong"):
+            rests = error.code == "rate_limited" and pin is not None  # too many wrong PINs
+            if error.code not in ("conflict", "too_busy", "pin_wrong") and not rests:
                 raise
             return _Sat(error.message)
         why = objection(scout)

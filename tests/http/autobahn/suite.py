@@ -31,6 +31,10 @@ LONG = ("9.1.[2-6]", "9.3.*", "9.5.*")
 
 LONGEST_BYTES = 16 * 1024 * 1024
 
+ROUNDS = 4
+"""So often at most a case is played that fails since the client hung up by itself. Some give the server half
+a second, which a busy machine may take as a whole; a server that answers wrongly does so every time."""
+
 
 class Verdict(StrEnum):
     """What a case's result is here."""
@@ -43,11 +47,13 @@ class Verdict(StrEnum):
 
 
 class Result(msgspec.Struct, rename="camel"):
-    """One case, as the report's index has it."""
+    """One case, as its report has it."""
 
     behavior: str
     behavior_close: str
     remote_close_code: int | None
+    dropped_by_me: bool
+    """The client hung up, since it had waited long enough or had seen enough."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +91,20 @@ async def play(url: str, cases: Sequence[str] = ("*",), *, long_declined: bool) 
         cases: Autobahn's numbers, with `*` for any.
         long_declined: whether `LONG` are over the endpoint's limit.
     """
+    report = await _play(url, cases, AT_ONCE, long_declined)
+    for _ in range(ROUNDS - 1):
+        again = [case for case, result in report.failed.items() if result.dropped_by_me]
+        if not again:
+            break
+        more = await _play(url, again, 1, long_declined)
+        report = Report(report.verdicts | more.verdicts, report.results | more.results)
+    return report
+
+
+async def _play(url: str, cases: Sequence[str], at_once: int, long_declined: bool) -> Report:
     with TemporaryDirectory(prefix="comanda-autobahn-") as folder:
         chosen = [word for case in cases for word in ("-i", case)]
-        words = [str(KOSOKU), url, *chosen, "-p", str(AT_ONCE), "-o", folder]
+        words = [str(KOSOKU), url, *chosen, "-p", str(at_once), "-o", folder]
         # Its status is 1 also where a case is one that we decline.
         done = await trio.run_process(words, check=False, capture_stdout=True, capture_stderr=True)
         results = _read_results(Path(folder))
@@ -102,7 +119,10 @@ def _read_results(folder: Path) -> dict[str, Result]:
     if not index.exists():
         return {}
     [of_the_one_server] = json.loads(index.read_bytes()).values()
-    return msgspec.convert(of_the_one_server, dict[str, Result])
+    return {
+        case: msgspec.json.decode((folder / entry["reportfile"]).read_bytes(), type=Result)
+        for case, entry in of_the_one_server.items()
+    }
 
 
 def _judge(case: str, result: Result, long_declined: bool) -> Verdict:

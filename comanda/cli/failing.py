@@ -64,8 +64,9 @@ def reader_may_leave() -> Iterator[None]:
     """Who reads our output may stop, as `head` does: the command then ends with code 1, without a word."""
     try:
         yield
-    except (BrokenPipeError, BaseExceptionGroup) as error:
-        if not isinstance(first_of(error), BrokenPipeError):
+    except (BrokenPipeError, SystemExit, BaseExceptionGroup) as error:
+        # Rich's console makes a SystemExit of it.
+        if not isinstance(first_of(error), BrokenPipeError | SystemExit):
             raise
         # What is still in the buffer has no reader either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

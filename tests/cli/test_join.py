@@ -237,3 +237,24 @@ def test_the_servers_address_may_stand_in_the_environment(server: Server) -> Non
     done = run("join", "demo-7", "--name", "Ana", typed="q\n", COMANDA_SERVER=server.url)
     assert done.returncode == 0
     assert "You sit at table T7" in done.stdout
+
+
+def test_a_reader_that_leaves_ends_it_without_a_word(server: Server) -> None:
+    command = [*COMANDA, "join", "demo-1", "--name", "Ana", "--server", server.url]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        env=clean_environment(),
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith("You sit at table")
+        process.stdout.close()
+        process.stdin.write("m\nm\n")
+        process.stdin.close()
+        assert process.wait(PATIENCE_SECONDS) == 1
+        assert process.stderr.read() == ""

@@ -26,7 +26,7 @@ from .demo_story import (
     Story,
 )
 from .demo_table import Guest, seated
-from .failing import first_of, give_up, reader_may_leave
+from .failing import first_of, give_up
 
 FAILED = 1
 SIGNALLED = 128
@@ -68,7 +68,7 @@ def demo(
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a pipe in a narrow encoding
     console = Console(highlight=False)
     live = fits(console) and not plain
-    with reader_may_leave(), _folder(keep) as folder:
+    with _folder(keep) as folder:
         code = trio.run(_demo, console, live, folder, svg)
     raise typer.Exit(code)
 

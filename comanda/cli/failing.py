@@ -63,7 +63,10 @@ def _tell(error: BaseException, address: str) -> None:
 def reader_may_leave() -> Iterator[None]:
     """Who reads our output may stop, as `head` does: the command then ends with code 1, without a word."""
     try:
-        yield
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
     except (BrokenPipeError, SystemExit, BaseExceptionGroup) as error:
         # Rich's console makes a SystemExit of it.
         if not isinstance(first_of(error), BrokenPipeError | SystemExit):

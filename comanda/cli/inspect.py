@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .documents import printable
-from .failing import failures_in_words, give_up, reader_may_leave
+from .failing import failures_in_words, give_up
 from .options import DatabaseOption
 from .phone import clean
 
@@ -47,8 +47,7 @@ def inspect(
     if life is None:
         give_up(f"“{clean(session)}” is no session and no order in {path}")
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a narrow encoding
-    with reader_may_leave():
-        _print(life, as_json=as_json)
+    _print(life, as_json=as_json)
 
 
 def _print(life: "SessionLife", *, as_json: bool) -> None:

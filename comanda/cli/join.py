@@ -23,7 +23,7 @@ from comanda.client import (
     open_table,
 )
 
-from .failing import first_of, give_up, reader_may_leave
+from .failing import first_of, give_up
 from .join_lines import InputLines
 from .join_screen import Screen
 from .join_words import (
@@ -75,8 +75,7 @@ def join(
     if not 1 <= len(name) <= MAX_NAME_CHARACTERS:
         give_up(f"--name must be 1 to {MAX_NAME_CHARACTERS} characters")
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a narrow encoding
-    with reader_may_leave():
-        raise typer.Exit(trio.run(_join, table_code, name, pin, server.rstrip("/")))
+    raise typer.Exit(trio.run(_join, table_code, name, pin, server.rstrip("/")))
 
 
 async def _join(table_code: str, name: str, pin: str | None, server: str) -> int:

@@ -1,6 +1,9 @@
 """The commands, and how their failures are told: one clear sentence, never a stack trace."""
 
+from typing import Any
+
 import typer
+from typer.core import TyperGroup
 
 from comanda import __version__
 
@@ -19,9 +22,20 @@ from . import (
     staff,
     top,
 )
+from .failing import reader_may_leave
+
+
+class _Commands(TyperGroup):
+    """All of them print, and whoever reads may leave."""
+
+    def invoke(self, ctx: Any) -> Any:
+        with reader_may_leave():
+            return super().invoke(ctx)
+
 
 app = typer.Typer(
     name="comanda",
+    cls=_Commands,
     help="Shared carts for restaurant tables: guests scan a QR code, share one cart, and one of them "
     "orders. Nothing is told that is not durable, and no order reaches the kitchen twice.",
     no_args_is_help=True,

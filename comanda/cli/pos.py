@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .documents import printable
-from .failing import failures_in_words, give_up, reader_may_leave
+from .failing import failures_in_words, give_up
 from .phone import clean
 
 if TYPE_CHECKING:
@@ -198,12 +198,11 @@ def show_ledger(
     with failures_in_words():
         lines, _ = read_ledger(file)
     summary = summarize(lines)
-    with reader_may_leave():
-        if as_json:
-            print(printable(msgspec.json.encode({"lines": lines, "summary": summary})), flush=True)
-        else:
-            _print_lines(lines)
-            print(_in_words(summary), flush=True)
+    if as_json:
+        print(printable(msgspec.json.encode({"lines": lines, "summary": summary})), flush=True)
+    else:
+        _print_lines(lines)
+        print(_in_words(summary), flush=True)
     if summary.doubled:
         raise typer.Exit(DOUBLED)
 

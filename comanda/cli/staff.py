@@ -26,7 +26,7 @@ from comanda.actors.domain.messages import (
 from comanda.client import ApiError, StaffClient
 
 from .documents import printable
-from .failing import failures_in_words, first_of, give_up, reader_may_leave
+from .failing import failures_in_words, first_of, give_up
 from .phone import clean
 
 DEFAULT_SERVER: Final = "http://127.0.0.1:8080"
@@ -123,11 +123,10 @@ def orders(
         staff_token_file,
         lambda staff: _newest(staff, restaurant, states, limit, incidents),
     )
-    with reader_may_leave():
-        if as_json:
-            print(printable(encode(listed)))
-        else:
-            _print(listed)
+    if as_json:
+        print(printable(encode(listed)))
+    else:
+        _print(listed)
 
 
 def resolve(
@@ -174,8 +173,7 @@ def resolve(
             order_id, outcome.value, reason=reason, pos_reference=reference
         ),
     )
-    with reader_may_leave():
-        print(_resolved(order, outcome))
+    print(_resolved(order, outcome))
 
 
 def forget(
@@ -193,8 +191,7 @@ def forget(
     is no such server or token.
     """
     _ask(server, staff_token_file, lambda staff: staff.forget_session(session))
-    with reader_may_leave():
-        print(f"The guests of {clean(session)} are forgotten")
+    print(f"The guests of {clean(session)} are forgotten")
 
 
 def read_staff_token(file: Path | None) -> str | None:

@@ -19,7 +19,7 @@ from rich.text import Text
 from comanda.client import ApiError, StaffClient
 from comanda.client.surroundings import http_transport
 
-from .failing import first_of, give_up, reader_may_leave
+from .failing import first_of, give_up
 from .phone import clean
 from .staff import DEFAULT_SERVER, Server, StaffTokenFile, read_staff_token
 from .top_figures import Samples, figures_between, read_samples
@@ -68,18 +68,17 @@ def top(
     token = read_staff_token(staff_token_file)
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a narrow encoding
     watch = _Watch(server.rstrip("/"), token, restaurant)
-    with reader_may_leave():
-        try:
-            trio.run(_once if once else _follow, watch)
-        except KeyboardInterrupt:
+    try:
+        trio.run(_once if once else _follow, watch)
+    except KeyboardInterrupt:
+        return
+    except (*_LOST, BaseExceptionGroup) as error:
+        first = first_of(error)
+        if isinstance(first, KeyboardInterrupt):
             return
-        except (*_LOST, BaseExceptionGroup) as error:
-            first = first_of(error)
-            if isinstance(first, KeyboardInterrupt):
-                return
-            if not isinstance(first, _LOST):
-                raise
-            give_up(f"{clean(server)}: {_why(first)}")
+        if not isinstance(first, _LOST):
+            raise
+        give_up(f"{clean(server)}: {_why(first)}")
 
 
 def _why(error: BaseException) -> str:

@@ -19,7 +19,7 @@ from typing import Protocol
 import trio
 from wsproto.frame_protocol import Opcode
 
-from .frames import MAX_REASON_BYTES, NO_CODE, PEER_CODES, PING_FRAME, frame_of
+from .frames import MAX_REASON_BYTES, NO_CODE, PEER_CODES, frame_of
 
 CHUNK_BYTES = 65_536
 """What one write or read moves at most; the write timeout is for so many bytes."""
@@ -71,7 +71,8 @@ class WorkerLimits:
     write_timeout_seconds: float = 10
     """The kernel must take the next 64 KiB within it, else the connection is aborted."""
     ping_interval_seconds: float = 20
-    """Under the 30 to 60 s after which phones' networks and proxies forget a silent connection."""
+    """Whoever says nothing for so long is pinged. Under the 30 to 60 s after which phones' networks and
+    proxies forget a silent connection."""
     pong_timeout_seconds: float = 20
     """After a ping any byte counts as life; without one the connection is aborted."""
     handler_stall_seconds: float = 60
@@ -130,7 +131,7 @@ class MemberSocket:
     ) -> None:
         self.closed = False
         self.close_code: int | None = None
-        self.heard = False  # The reader sets it for whatever arrives.
+        self.heard_at = -math.inf  # The reader sets it to the present for whatever arrives.
         self.reading = True  # False while the reader waits for the handler.
         self._stream = stream
         self._raw = raw
@@ -201,8 +202,10 @@ class MemberSocket:
         self._flushed.set()
         if self._waiting:
             self._start_flushing()
-        if not self.closed:
-            self._carrier.start_soon(self._keep_alive)
+
+    def abort(self) -> None:
+        """Reset the connection: the peer is not there any more."""
+        self._carrier.abort()
 
     def peer_closed(self, code: int) -> None:
         """The peer's close frame has come: echo it, unless it is the answer to ours."""
@@ -276,26 +279,6 @@ class MemberSocket:
             parts.append(part)
             size += len(part)
         return b"".join(parts)
-
-    async def _keep_alive(self) -> None:
-        """Ping each interval; reset the connection when nothing is heard after one."""
-        next_ping = trio.current_time() + self._limits.ping_interval_seconds
-        verdict = math.inf
-        while not self.closed:
-            with trio.move_on_at(min(next_ping, verdict)):
-                await self._gone.wait()
-            now = trio.current_time()
-            if self.heard or not self.reading:
-                verdict = math.inf
-            elif now >= verdict:
-                self._carrier.abort()
-                return
-            if now >= next_ping:
-                next_ping = now + self._limits.ping_interval_seconds
-                if verdict == math.inf:
-                    self.heard = False
-                    verdict = now + self._limits.pong_timeout_seconds
-                self.send_frame(PING_FRAME)
 
 
 def abort_tcp(sock: trio.socket.SocketType) -> None:

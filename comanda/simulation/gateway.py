@@ -27,6 +27,7 @@ from comanda.http.attending import Early, attend
 from comanda.http.call import Call
 from comanda.http.frames import CloseReceived, FrameReader, PingReceived, Violation
 from comanda.http.front import Front
+from comanda.http.keep_alive import KeepAlive
 from comanda.http.problems import STATUSES, Refused
 from comanda.http.socket import MemberSocket, WorkerLimits
 from comanda.http.wire import REFUSED_BY_THE_HOUSE, refusal_code
@@ -71,6 +72,7 @@ class Gateway:
         self.new_number = new_number
         self._ends: dict[End, None] = {}
         self.nursery = nursery
+        self.keep_alive = KeepAlive(LIMITS)
         self.overfull: dict[int, int] = {}
         """Connections for which more has waited than may, and how many bytes."""
         self._witnessed = witnessed
@@ -210,6 +212,7 @@ class _Websocket:
             b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
         )
         self._socket.open()
+        self._gateway.keep_alive.watch(self._socket)
 
     async def _read(self) -> None:
         data = self._head.rest
@@ -225,7 +228,7 @@ class _Websocket:
                 data = await self._end.receive_some()
                 if not data:
                     return
-                self._socket.heard = True
+                self._socket.heard_at = trio.current_time()
         except Violation as violation:
             self._socket.close(violation.code, violation.reason)
             while await self._end.receive_some():

@@ -228,6 +228,7 @@ class Succession:
             gateway = Gateway(
                 front, life, nursery, self._told, self._closed, lambda: next(self._connections)
             )
+            nursery.start_soon(gateway.keep_alive.run)
             self._gateways[life] = gateway
             if not (life.cut or life.fate_came.is_set()):
                 life.has_opened()

@@ -103,7 +103,7 @@ LIMITS: dict[str, float] = {
     "commands that may wait for one table": HOUSE.mailbox_capacity,
     "seconds between two `resolve_now` that are heeded": carrier.RESOLVE_INTERVAL_SECONDS,
     "seconds that a cart stays locked, at most": HOUSE.lock_limit_seconds,
-    "seconds between the server's pings": WORKER.ping_interval_seconds,
+    "seconds of silence until the server pings": WORKER.ping_interval_seconds,
     "seconds for a sign of life after a ping": WORKER.pong_timeout_seconds,
 }
 INSIDE = {"MAX_BUCKETS"}

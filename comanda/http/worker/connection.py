@@ -148,7 +148,7 @@ class Connection(TCPServer):
             if not data:
                 return
             if self.member is not None:
-                self.member.heard = True
+                self.member.heard_at = trio.current_time()
             if self._discarding:
                 continue
             if in_pieces:
@@ -189,7 +189,7 @@ class Connection(TCPServer):
                 self._over = True
                 return False
             assert self.member is not None
-            self.member.heard = True
+            self.member.heard_at = trio.current_time()
             return self._discarding or websocket.take(data)
 
         try:

@@ -31,9 +31,8 @@ from hypercorn.typing import LifespanState
 from hypercorn.utils import LifespanFailureError, LifespanTimeoutError
 from quart.signals import got_websocket_exception
 
-from comanda.http.socket import (
-    WorkerLimits,
-)
+from comanda.http.keep_alive import KeepAlive
+from comanda.http.socket import WorkerLimits
 
 from .connection import Connection
 from .fit import check_fit, fast_way_misses
@@ -87,6 +86,7 @@ class Worker:
         self.connections: set[Connection] = set()
         self.numbers = itertools.count()
         self.reader = SharedReader() if fast_way_misses() is None else None
+        self.keep_alive = KeepAlive(limits)
         self.turns = trio.StrictFIFOLock()
         self._log_error = log_error
         self._empty = trio.lowlevel.ParkingLot()
@@ -230,6 +230,7 @@ async def _serve_until(
     async with trio.open_nursery() as reading, trio.open_nursery() as connections:
         if worker.reader is not None:
             reading.start_soon(worker.reader.run)
+        reading.start_soon(worker.keep_alive.run)
         async with trio.open_nursery() as accepting:
             accepting.start_soon(
                 partial(trio.serve_listeners, worker.attend, listeners, handler_nursery=connections)

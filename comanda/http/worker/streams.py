@@ -301,7 +301,8 @@ class WebSocketStream(WSStream):
             self._member.reading = False
             with trio.move_on_after(self._limits.handler_stall_seconds) as patience:
                 await inbox.wait_room()
-            self._member.reading = self._member.heard = True
+            self._member.reading = True
+            self._member.heard_at = trio.current_time()
             if patience.cancelled_caught:
                 self._connection.report("websocket handler does not receive", None)
                 self._member.close(1011, "internal error")
@@ -338,3 +339,5 @@ class WebSocketStream(WSStream):
         self._member.open()
         if self._member.closed:  # The shutdown came first.
             self.disconnect()
+        else:
+            self._connection.worker.keep_alive.watch(self._member)

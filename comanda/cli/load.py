@@ -97,7 +97,9 @@ def load(
     ] = None,
     table_code: Annotated[
         str,
-        typer.Option(help="The tables' codes at a running server; {n} is 1, 2, 3 and so on."),
+        typer.Option(
+            help="The tables' codes at a running server; {n} is 1, 2, 3 and so on (one table needs none)."
+        ),
     ] = "demo-{n}",
     seed: Annotated[int, typer.Option(help="The same seed: the same thoughts.")] = 0,
     json: Annotated[
@@ -116,8 +118,11 @@ def load(
     """
     if closed_loop and edits_per_minute is not None:
         give_up("--closed-loop edits as fast as it can: leave --edits-per-minute out")
-    if "{n}" not in table_code:
-        give_up("--table-code: {n} must stand where a table's number goes, as in demo-{n}")
+    if tables > 1 and "{n}" not in table_code:
+        give_up(
+            "--table-code: {n} must stand where a table's number goes, as in demo-{n}; "
+            "one table alone needs --tables 1"
+        )
     try:
         from comanda.load import Plan
     except ImportError as error:

@@ -66,7 +66,7 @@ class Guests:
 
     async def seat(self, table: int, member: int) -> Seat:
         """Join the table of that number, with the PIN that its first member was told, if there is one."""
-        code = self._plan.table_code.format(n=table + 1)
+        code = self._plan.table_code.replace("{n}", str(table + 1))
         body = encode(JoinBody(f"Guest {member + 1}", self._pins.get(table)))
         path = f"/api/tables/{quote(code, safe='')}/join"
         answer = _decoded(await self._http.call("POST", path, body), JoinAnswer)

@@ -35,8 +35,7 @@ WATCH_SECONDS = 5.0
 interval, an activation and a commit."""
 
 _PROBING = BreakerPolicy()
-PROBE_SECONDS = _PROBING.backoff_max_seconds + _PROBING.spread_seconds
-"""So long after storage can be worked with again a house may still wait before it tries."""
+"""By it a house that storage has failed tries again: the next probe, then its sessions one after another."""
 
 SAME_MOMENT_SECONDS = 0.001
 """Times of the wall clock are whole microseconds; two of one moment differ by less."""
@@ -145,14 +144,22 @@ def locks_end_and_staff_are_told(evidence: Evidence) -> Iterator[str]:
     """I5: no order is in flight beyond its lock limit; one in doubt is the staff's then."""
     for before, after in pairwise(evidence.samples):
         began = max((at for at in evidence.starts if at <= after.at), default=0.0)
-        back = max((at for at in evidence.storage_back if at <= after.at), default=-math.inf)
+        tries = _tries_again(evidence, after.at)
         for order_id, order in before.orders.items():
-            ends = max(_lock_ends(evidence, order, began), back + PROBE_SECONDS) + WATCH_SECONDS
+            ends = max(_lock_ends(evidence, order, began), tries) + WATCH_SECONDS
             if order.state in IN_FLIGHT and after.at > ends:
                 yield f"{order_id} was {order.state} until {after.at:.1f} s, beyond {ends:.1f} s"
     for row in evidence.rows["order_journal"]:
         if row["state"] in IN_FLIGHT:
             yield f"{row['order_id']} is {row['state']} at the end"
+
+
+def _tries_again(evidence: Evidence, at: float) -> float:
+    """Until when at most those sessions wait that storage had failed by then."""
+    back = max((back for back in evidence.storage_back if back <= at), default=-math.inf)
+    probed = back + _PROBING.backoff_max_seconds
+    waits = (min(ended, probed) for began, ended in evidence.outages if began <= at)
+    return max(waits, default=-math.inf) + _PROBING.spread_seconds
 
 
 def _lock_ends(evidence: Evidence, order: OrderSeen, began: float) -> float:

@@ -15,7 +15,7 @@ from comanda.http.front import Front
 from comanda.http.metrics import Metrics
 from comanda.http.wire import frame
 from comanda.runtime import ActorStopped, Outage
-from comanda.runtime.events import ActorFailed, ActorQuarantined, RuntimeEvent
+from comanda.runtime.events import ActorFailed, ActorQuarantined, OutageEnded, RuntimeEvent
 
 from .cuts import CutPos, CutStore
 from .determinism import CountedIds, VirtualClock, dice_for
@@ -110,6 +110,8 @@ class Succession:
         self._deaths_ended = False
         self.late: list[str] = []
         """Houses that did not end in time when they were asked to."""
+        self.outages: list[tuple[float, float]] = []
+        """From when until when a house's breaker was open."""
         self.crashes: list[str] = []
         """Sessions that have crashed of anything but poison, storage and a fence."""
 
@@ -277,6 +279,8 @@ class Succession:
             case ActorQuarantined(key=SessionKey(pid=pid), seconds=seconds):
                 self._logbook.note(f"{pid} is in quarantine")
                 self._logbook.wait_on_record(seconds)
+            case OutageEnded(seconds=seconds):
+                self.outages.append((trio.current_time() - seconds, trio.current_time()))
 
     def _told(self, pid: str, connection: int, told: Told) -> None:
         self._witness.told(pid, connection, told)

@@ -151,6 +151,8 @@ class Evidence:
     """From when on a house could work, or work again after a fault of storage or a fence."""
     storage_back: list[float] = field(default_factory=list)
     """When storage could be worked with again after a fault."""
+    outages: list[tuple[float, float]] = field(default_factory=list)
+    """From when until when a house would try nothing, since storage had failed it."""
     clock_jumps: list[ClockJumped] = field(default_factory=list)
     owner: object = None
     """The house that has claimed the session last; None until one is seen to."""

@@ -155,6 +155,7 @@ class _World:
                 evidence = self._witness.sessions[key.pid]
                 evidence.starts = began
                 evidence.storage_back = self._storage.recovered
+                evidence.outages = self._succession.outages
                 evidence.plain_orders = plain
                 evidence.pos_dead = [
                     (dead.at, dead.at + dead.seconds + DEAD_POS_SECONDS)

@@ -138,6 +138,17 @@ def test_a_lock_that_ends_while_storage_fails_ends_after_the_next_probe_of_it() 
     evidence = _unknown_until(80.0)
     assert list(locks_end_and_staff_are_told(evidence)) != []
     evidence.starts = evidence.storage_back = [69.0]
+    assert list(locks_end_and_staff_are_told(evidence)) != []
+    evidence.outages = [(60.0, 75.0)]
+    assert list(locks_end_and_staff_are_told(evidence)) == []
+    evidence.outages = [(60.0, 73.0)]
+    assert list(locks_end_and_staff_are_told(evidence)) != []
+
+
+def test_a_house_that_probes_storage_too_late_ends_locks_too_late() -> None:
+    evidence = _unknown_until(80.0)
+    evidence.outages = [(60.0, 79.0)]
+    evidence.starts = evidence.storage_back = [65.0]
     assert list(locks_end_and_staff_are_told(evidence)) == []
     evidence.starts = evidence.storage_back = [63.0]
     assert list(locks_end_and_staff_are_told(evidence)) != []

@@ -147,15 +147,17 @@ class DiningSession(Actor[Message]):
         """
         before = self._session
         assert before is not None
-        await self._reserve_number(batch)
+        if self._spare_number is None and _places_order(batch):
+            await self._reserve_number()
         menu = self._around.menus.current(self._key.restaurant_id)
-        session, changes = before, Changes()
+        session = before
         outcomes: Outcomes = []
+        decisions: list[Decision] = []
         if menu is not self._followed:
             following = decide(session, FollowMenu(), self._decision_context(menu))
             assert isinstance(following, Decision)
             session = following.session
-            changes.add(following.changes)
+            decisions.append(following)
             outcomes.append((Envelope(MenuChanged()), following))
         for envelope in batch:
             try:
@@ -165,8 +167,9 @@ class DiningSession(Actor[Message]):
                 raise
             if isinstance(outcome, Decision):
                 session = outcome.session
-                changes.add(outcome.changes)
+                decisions.append(outcome)
             outcomes.append((envelope, outcome))
+        changes = Changes.of([decision.changes for decision in decisions])
         unit = Unit(self._epoch, before, session, changes)
         needs_commit = session is not before or changes or _checks_claim(batch)
         durable = not needs_commit or await self._commit(unit, outcomes)
@@ -177,14 +180,7 @@ class DiningSession(Actor[Message]):
                 decided = ((envelope.message, outcome) for envelope, outcome in outcomes)
                 note(self._around.tally, self._key, before, decided)
             # A snapshot in an answer is of the batch's end: no event of the batch may come after it.
-            self._tell(
-                *(
-                    event
-                    for _, outcome in outcomes
-                    if isinstance(outcome, Decision)
-                    for event in outcome.events
-                )
-            )
+            self._tell(*[event for decision in decisions for event in decision.events])
             for envelope, outcome in outcomes:
                 if outcome is not None:
                     self._follow_up(envelope, outcome)
@@ -263,16 +259,8 @@ class DiningSession(Actor[Message]):
             order_number=self._spare_number,
         )
 
-    async def _reserve_number(self, batch: list[Envelope[Message]]) -> None:
-        """A number for the order that this batch may place, in a unit of its own. Gaps are allowed."""
-        if self._spare_number is not None:
-            return
-        for envelope in batch:
-            message = envelope.message
-            if isinstance(message, ByMember) and isinstance(message.command, PlaceOrder):
-                break
-        else:
-            return
+    async def _reserve_number(self) -> None:
+        """A number for the order that a batch may place, in a unit of its own. Gaps are allowed."""
         try:
             self._spare_number = await self._around.store.reserve_order_number(
                 self._key.restaurant_id
@@ -393,6 +381,14 @@ class DiningSession(Actor[Message]):
         assert session is not None
         members = session.present(self._audience.online)
         self._tell(Presence(members, self._around.clock.now()), besides=besides)
+
+
+def _places_order(batch: list[Envelope[Message]]) -> bool:
+    for envelope in batch:
+        message = envelope.message
+        if isinstance(message, ByMember) and isinstance(message.command, PlaceOrder):
+            return True
+    return False
 
 
 def _checks_claim(batch: list[Envelope[Message]]) -> bool:

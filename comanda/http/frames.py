@@ -83,11 +83,11 @@ class FrameReader:
         self._limit = message_bytes
         self._decoder = FrameDecoder(client=False)
         self._message: bytearray | None = None
-        self._plain = b""  # What was fed and not looked at yet, while the decoder is empty.
+        self._plain = b""  # What was fed last, while the decoder is empty; looked at up to `_at`.
         self._at = 0
 
     def feed(self, data: bytes) -> None:
-        if self._decoder_is_empty():
+        if self._plain or self._decoder_is_empty():
             self._plain = self._plain[self._at :] + data
             self._at = 0
         else:
@@ -114,6 +114,8 @@ class FrameReader:
                 return text
             self._decoder.receive_bytes(self._plain[self._at :])
             self._plain, self._at = b"", 0
+        elif self._plain:
+            return None
         try:
             frame = self._decoder.process_buffer()
         except ParseFailed as error:

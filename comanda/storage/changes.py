@@ -64,6 +64,9 @@ _put_lines = bulk.upsert(
     ),
     ("name", "price_minor", "qty", "note", "available"),
 )
+_change_lines = bulk.update(
+    cart_items, ("session_pid", "public_id"), ("name", "price_minor", "qty", "note", "available")
+)
 _move_lines = bulk.update(cart_items, ("session_pid", "public_id"), ("state", "order_id"))
 _remove_lines = bulk.update(cart_items, ("session_pid", "public_id"), ("removed",))
 _remember = bulk.upsert(
@@ -117,6 +120,7 @@ class UnitRows:
         self.attempts_ended: list[Row] = []
         self.freed: list[Row] = []
         self.lines: list[Row] = []
+        self.changed: list[Row] = []
         self.moves: list[list[Row]] = []
         self.removed: list[Row] = []
         self.order_lines: list[Row] = []
@@ -145,6 +149,7 @@ class UnitRows:
         yield _end_attempts, self.attempts_ended
         yield _move_lines, self.freed
         yield _put_lines, self.lines
+        yield _change_lines, self.changed
         for moves in self.moves:
             yield _move_lines, moves
         yield _remove_lines, self.removed
@@ -174,8 +179,12 @@ class UnitRows:
             self._collect_orders(unit)
         if changes.attempts:
             self._collect_attempts(unit)
+        there = unit.before.lines
         for line in changes.lines.values():
-            self.lines.append(_line_row(pid, line))
+            if line.public_id in there:
+                self.changed.append(_content_row(pid, line))
+            else:
+                self.lines.append(_line_row(pid, line))
         if changes.moves:
             self._collect_moves(pid, changes.moves)
         for public_id in changes.removed:
@@ -302,6 +311,10 @@ def _line_row(pid: str, line: CartLine) -> Row:
         "pending",
         False,
     )
+
+
+def _content_row(pid: str, line: CartLine) -> Row:
+    return (pid, line.public_id, line.name, line.price_minor, line.qty, line.note, line.available)
 
 
 def _move_row(pid: str, move: LineMove) -> Row:

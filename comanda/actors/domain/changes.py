@@ -1,5 +1,6 @@
 """What decisions changed, as the rows that a commit has to write."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -90,6 +91,16 @@ class Changes:
         self.requests: list[Remembered] = []
         self.incidents: list[Incident] = []
         self.voids: list[VoidWanted] = []
+
+    @classmethod
+    def of(cls, parts: Sequence["Changes"]) -> "Changes":
+        """What decisions upon one after another have changed. A single part is taken as it is."""
+        if len(parts) == 1:
+            return parts[0]
+        whole = cls()
+        for part in parts:
+            whole.add(part)
+        return whole
 
     def __bool__(self) -> bool:
         return bool(

@@ -65,6 +65,9 @@ CLOSE_RESTARTING: Final = 1012
 CLOSE_SESSION_CLOSED: Final = 4410
 """Close codes of the protocol that the actor itself gives."""
 
+_BESIDE_THE_CART: Final = (Sit, MenuChanged, Drain, PresenceChanged, CheckClaim)
+"""Messages that nothing is decided upon. A union written out in a call would be built at each one."""
+
 
 class DiningSession(Actor[Message]):
     """Owns one table's visit. Restored from storage at every activation; the epoch fences the last."""
@@ -231,7 +234,7 @@ class DiningSession(Actor[Message]):
 
     def _decide(self, session: Session, message: Message, menu: Menu) -> Decision | Refusal | None:
         """The decision upon a message; None for what is no part of the session's state."""
-        if isinstance(message, Sit | MenuChanged | Drain | PresenceChanged | CheckClaim):
+        if isinstance(message, _BESIDE_THE_CART):
             return None
         outcome: Decision | Refusal | None = self._door.shut(session, message)
         if outcome is None:

@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any, Generic, TypeVar
 
 import trio
-from outcome import Error, Maybe, Value
+from outcome import Error, Maybe
 
 from comanda.actors.ports import CommitUnknown, StorageUnavailable
 
@@ -48,7 +48,7 @@ class _Job(Generic[W]):
         self.deadline = deadline
         self.task: trio.lowlevel.Task | None = task
         self.stage = _Stage.QUEUED
-        self.outcome: Maybe[Any] = Value(None)
+        self.outcome: Maybe[Any] | None = None
 
 
 class Lane(Generic[W]):
@@ -117,7 +117,6 @@ class Lane(Generic[W]):
             StorageUnavailable: the lane is full or closed, or the work was withdrawn, out of time.
             CommitUnknown: it was taken, and its time ran out or the thread died.
         """
-        await trio.lowlevel.checkpoint_if_cancelled()
         deadline = monotonic() + self._wait_seconds
         job = _Job(work, weight, deadline, trio.lowlevel.current_task())
         self._put(job)
@@ -152,6 +151,7 @@ class Lane(Generic[W]):
         for job in answered:
             if job.task is not None:
                 task, job.task = job.task, None
+                assert job.outcome is not None
                 trio.lowlevel.reschedule(task, job.outcome)
 
     # --- in the database thread -----------------------------------------------------------------

@@ -69,7 +69,7 @@ class CartLine(Struct, frozen=True):
 
 def total_minor(lines: Iterable[CartLine]) -> int:
     """What the lines cost together, in minor units."""
-    return sum(line.price_minor * line.qty for line in lines)
+    return sum([line.price_minor * line.qty for line in lines])
 
 
 def notes_bytes(lines: Iterable[CartLine]) -> int:

@@ -124,7 +124,7 @@ def _edited(
     event = CartUpdated(
         seq=after.seq,
         by_member=member_id,
-        items=tuple(line.as_item(session.minor_digits) for line in changed),
+        items=tuple([line.as_item(session.minor_digits) for line in changed]),
         removed=removed,
         total=to_major(after.total_minor, session.minor_digits),
         timestamp=context.now,

@@ -3,9 +3,9 @@
 Every member edits the cart about every 12 seconds, every table orders about every ten minutes. The 100
 tables run twice: once at that pace, and once so fast that they make as many edits and orders a second
 together as the street does. The first bears what a server costs that has little to do, and commits that
-are hardly ever grouped; the second tells what many tables cost by themselves. Orders go to `comanda pos`, and its
-ledger is compared with what the tables were told. Exit code 1: something was told wrong, or not everybody
-got in.
+are hardly ever grouped; the second tells what many tables cost by themselves. Orders go to `comanda pos`,
+and its ledger is compared with what the tables were told. Exit code 1: something was told wrong, or not
+everybody got in.
 
     python -m benchmarks.street [--tables 2500] [--seconds 60] [--beside 100] [--json FILE]
 """

@@ -93,6 +93,7 @@ class Lane(Generic[W]):
         self._broken: str | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._called = asyncio.Event()
+        self._hurried = asyncio.Event()
         self.sizes = [0] * SIZES
         self.works = 0
         self.busy_seconds = 0.0
@@ -107,8 +108,9 @@ class Lane(Generic[W]):
         """Works that nobody has taken yet."""
         return len(self._queue)
 
-    async def do(self, work: W, weight: int = 1) -> Any:
-        """Have `work` done, and return or raise what came of it.
+    async def do(self, work: W, weight: int = 1, *, at_once: bool = False) -> Any:
+        """Have `work` done, and return or raise what came of it. `at_once`: not even in a crowd does it
+        wait for others.
 
         Cancelled or out of time, the work is withdrawn if it still waits. If it was taken, it goes on
         by itself: after a cancelled wait nothing is known of it.
@@ -119,10 +121,10 @@ class Lane(Generic[W]):
         """
         deadline = monotonic() + self._wait_seconds
         job = _Job(work, weight, deadline, trio.lowlevel.current_task())
-        self._put(job)
+        self._put(job, at_once)
         return await trio.lowlevel.wait_task_rescheduled(lambda _: self._abort(job))
 
-    def _put(self, job: _Job[W]) -> None:
+    def _put(self, job: _Job[W], at_once: bool) -> None:
         with self._lock:
             if self._broken is not None:
                 raise StorageUnavailable(self._broken)
@@ -134,6 +136,8 @@ class Lane(Generic[W]):
             call, self._thread_called = not self._thread_called, True
             if call:
                 self._call_thread()
+            if at_once:
+                self._hurry_thread()
 
     def _abort(self, job: _Job[W]) -> trio.lowlevel.Abort:
         with self._lock:
@@ -174,7 +178,7 @@ class Lane(Generic[W]):
             await self._called.wait()
             wait = began + self._crowd_interval_seconds - monotonic()
             if self._crowded and wait > 0 and not self._closing:
-                await asyncio.sleep(wait)
+                await self._gather(wait)
             batch = self._take()
             if batch:
                 self.sizes[len(batch).bit_length()] += 1
@@ -185,6 +189,12 @@ class Lane(Generic[W]):
                 self._settle(batch, outcomes)
             elif self._closing:
                 return
+
+    async def _gather(self, seconds: float) -> None:
+        """Let others come, until somebody comes who is in a hurry."""
+        timer = asyncio.get_running_loop().call_later(seconds, self._hurried.set)
+        await self._hurried.wait()
+        timer.cancel()
 
     async def _watch(self) -> None:
         """Answer those whose time has run out, and see whether there is a crowd.
@@ -237,10 +247,15 @@ class Lane(Generic[W]):
             self._closing = True
             self._thread_called = True
             self._call_thread()
+            self._hurry_thread()
 
     def _call_thread(self) -> None:
         if self._loop is not None:  # else it looks for itself when it starts
             self._loop.call_soon_threadsafe(self._called.set)
+
+    def _hurry_thread(self) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._hurried.set)
 
     def _take(self) -> list[_Job[W]]:
         """All that waits, up to a batch; the oldest always."""
@@ -258,6 +273,7 @@ class Lane(Generic[W]):
             if not self._queue and not self._closing:
                 self._thread_called = False
                 self._called.clear()
+                self._hurried.clear()
         return batch
 
     def _settle(self, batch: list[_Job[W]], outcomes: list[Maybe[Any]]) -> None:

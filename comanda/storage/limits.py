@@ -25,7 +25,8 @@ class StoreLimits:
 
     crowd_interval_seconds: float = 0.008
     """From one group's begin to the next one's in a crowd: at most 125 flushes a second, each for
-    all who came meanwhile. A group costs as much as some 20 of its units."""
+    all who came meanwhile. A group costs as much as some 20 of its units. Only commits wait: whatever else
+    there is, an activation most of all, takes those along who do."""
 
     wait_seconds: float = 4.0
     """How long a caller waits for its answer. An activation waits twice, and must have heard before

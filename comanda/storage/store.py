@@ -105,7 +105,7 @@ class SqlStore(PortMethods):
         if isinstance(work, Commit):
             return await self._writes.do(work)
         try:
-            return await self._writes.do(work, self._limits.call_weight)
+            return await self._writes.do(work, self._limits.call_weight, at_once=True)
         except CommitUnknown as error:
             # All of these may be done twice, so it is enough to know that the answer is missing.
             raise StorageUnavailable(str(error)) from error

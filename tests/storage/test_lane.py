@@ -167,6 +167,25 @@ async def test_in_a_crowd_a_batch_waits_for_those_who_come_meanwhile() -> None:
     assert gate.batches[:2] == [["first"], ["a"]]
 
 
+async def test_in_a_crowd_what_is_to_be_done_at_once_waits_for_nobody_and_takes_along_who_waits() -> (
+    None
+):
+    gate = Gate()
+    gate.let_go(100_000)
+    async with lane_of(gate, crowd_min=2, crowd_interval_seconds=3600.0) as (lane, _):
+        with trio.fail_after(60):
+            waits = False
+            while not waits:  # until the watch has seen the crowd
+                with trio.move_on_after(1) as patience:
+                    await lane.do("a commit")
+                waits = patience.cancelled_caught
+            async with trio.open_nursery() as nursery:
+                asked = Asked(lane, nursery)
+                await asked.ask("waits")
+                assert await lane.do("an activation", at_once=True) == "AN ACTIVATION"
+    assert gate.batches[-1] == ["waits", "an activation"]
+
+
 async def test_a_full_lane_refuses_at_once() -> None:
     gate = Gate()
     async with lane_of(gate, queued_max=2) as (lane, _), trio.open_nursery() as nursery:

@@ -109,15 +109,15 @@ class DiningSession(Actor[Message]):
             loaded = await self._around.store.activate(self._key)
             self._epoch = loaded.epoch
             self._around.claims.took(self._key, loaded.epoch)
-            session, changes = loaded.session, Changes()
+            session = loaded.session
             decided = []
             menu = self._around.menus.current(self._key.restaurant_id)
             for said in (Interrupted(), FollowMenu()):
                 decision = decide(session, said, self._decision_context(menu))
                 assert isinstance(decision, Decision)
                 session = decision.session
-                changes.add(decision.changes)
                 decided.append((said, decision))
+            changes = Changes.of([decision.changes for _, decision in decided])
             if session is not loaded.session:
                 await self._around.store.commit(Unit(self._epoch, loaded.session, session, changes))
         except (StorageUnavailable, CommitUnknown) as error:

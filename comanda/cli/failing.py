@@ -66,7 +66,8 @@ def reader_may_leave() -> Iterator[None]:
         try:
             yield
         finally:
-            sys.stdout.flush()
+            if sys.stdout is not None:  # It was closed before we began.
+                sys.stdout.flush()
     except (BrokenPipeError, SystemExit, BaseExceptionGroup) as error:
         # Rich's console makes a SystemExit of it.
         if not isinstance(first_of(error), BrokenPipeError | SystemExit):

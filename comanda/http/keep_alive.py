@@ -24,7 +24,10 @@ GRAINS = 64
 
 
 class KeepAlive:
-    """Watches websockets for a worker. `run` must be running. What is gone is forgotten by itself."""
+    """Watches websockets for a worker. `run` must be running.
+
+    What is gone is forgotten when it is next due, or when twice as many as there may be are watched.
+    """
 
     def __init__(self, limits: WorkerLimits) -> None:
         self._limits = limits
@@ -34,8 +37,14 @@ class KeepAlive:
 
     def watch(self, socket: MemberSocket) -> None:
         """Look after an open websocket from now on, until it is closed."""
+        if len(self._dues) >= 2 * self._limits.max_connections:  # Half of them at least are gone.
+            self._dues = [due for due in self._dues if due[2].socket() is not None]
+            heapq.heapify(self._dues)
         socket.heard_at = trio.current_time()
         self._look_again(_Watch(socket), socket.heard_at + self._limits.ping_interval_seconds)
+
+    def __len__(self) -> int:
+        return len(self._dues)
 
     async def run(self) -> None:
         """Ping and reset until cancelled."""

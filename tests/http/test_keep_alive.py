@@ -133,6 +133,21 @@ async def test_a_closed_websocket_is_not_pinged_and_not_kept(autojump_clock: Moc
         await trio.sleep(100)
 
 
+async def test_websockets_that_come_and_go_pile_up_nowhere(autojump_clock: MockClock) -> None:
+    keep_alive = KeepAlive(WorkerLimits(max_connections=10))
+    staying = Peer().sit_down(keep_alive)
+    for _ in range(100):
+        gone = Peer().sit_down(keep_alive)
+        gone.socket.lost()
+        del gone.socket
+    assert len(keep_alive) <= 20
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(keep_alive.run)
+        await trio.sleep(INTERVAL + 1)
+        assert len(staying.pings) == 1
+        nursery.cancel_scope.cancel()
+
+
 class Passes(trio.abc.Instrument):
     """Counts Trio's passes over the tasks that can run."""
 

@@ -43,7 +43,9 @@ class KeepAlive:
         socket.heard_at = trio.current_time()
         self._look_again(_Watch(socket), socket.heard_at + self._limits.ping_interval_seconds)
 
-    def __len__(self) -> int:
+    @property
+    def remembered(self) -> int:
+        """Websockets that are watched, and those that are gone and not forgotten yet."""
         return len(self._dues)
 
     async def run(self) -> None:

@@ -119,6 +119,7 @@ class Lane(Generic[W]):
             StorageUnavailable: the lane is full or closed, or the work was withdrawn, out of time.
             CommitUnknown: it was taken, and its time ran out or the thread died.
         """
+        await trio.lowlevel.checkpoint_if_cancelled()
         deadline = monotonic() + self._wait_seconds
         job = _Job(work, weight, deadline, trio.lowlevel.current_task())
         self._put(job, at_once)
@@ -191,7 +192,7 @@ class Lane(Generic[W]):
                 return
 
     async def _gather(self, seconds: float) -> None:
-        """Let others come, until somebody comes who is in a hurry."""
+        """Let others come, until the time is up or somebody comes who is in a hurry."""
         timer = asyncio.get_running_loop().call_later(seconds, self._hurried.set)
         await self._hurried.wait()
         timer.cancel()

@@ -2,6 +2,8 @@
 
 import re
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -58,6 +60,20 @@ Order placed successfully! 🎉 ORD-7-1
 
 def join(server: Server, table: str, name: str, typed: str) -> subprocess.CompletedProcess[str]:
     return run("join", table, "--name", name, "--server", server.url, typed=typed)
+
+
+@contextmanager
+def joined(server: Server, table: str) -> Iterator["subprocess.Popen[str]"]:
+    """Ana at a table, her input and output pipes that stay open."""
+    with subprocess.Popen(
+        [*COMANDA, "join", table, "--name", "Ana", "--server", server.url],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        env=clean_environment(),
+    ) as process:
+        yield process
 
 
 def test_a_script_adds_changes_removes_and_orders_each_command_finished_before_the_next(
@@ -184,15 +200,7 @@ def test_a_server_that_goes_and_comes_back_is_told_and_the_cart_is_still_there(
 
 
 def test_a_table_that_is_closed_ends_it_with_one_sentence_and_code_2(server: Server) -> None:
-    command = [*COMANDA, "join", "demo-6", "--name", "Ana", "--server", server.url]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        env=clean_environment(),
-    ) as process:
+    with joined(server, "demo-6") as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("You sit at table T6")
         ben = httpx.post(f"{server.url}/api/tables/demo-6/join", json={"name": "Ben"}).json()
@@ -240,15 +248,7 @@ def test_the_servers_address_may_stand_in_the_environment(server: Server) -> Non
 
 
 def test_a_reader_that_leaves_ends_it_without_a_word(server: Server) -> None:
-    command = [*COMANDA, "join", "demo-1", "--name", "Ana", "--server", server.url]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        env=clean_environment(),
-    ) as process:
+    with joined(server, "demo-1") as process:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None

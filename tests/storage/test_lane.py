@@ -199,6 +199,14 @@ async def test_a_full_lane_refuses_at_once() -> None:
     assert asked.told["a"] == "A"
 
 
+async def test_who_is_cancelled_before_asking_puts_nothing_in() -> None:
+    async with lane_of(Gate(), queued_max=0) as (lane, _):
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await lane.do("never")  # Put in, it would be refused.
+        assert scope.cancelled_caught
+
+
 async def test_a_waiter_cancelled_in_the_queue_is_withdrawn() -> None:
     gate = Gate()
     async with lane_of(gate) as (lane, _), trio.open_nursery() as nursery:

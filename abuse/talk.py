@@ -79,19 +79,26 @@ class Talk:
         for told in self._waits.values():
             told.set()
 
-    async def until(self, word: bytes, seconds: float = WORD_SECONDS) -> bool:
-        """Wait until a text has `word` in it, the talk is over, or no longer. True: it was heard."""
-        told = self._waits[word] = trio.Event()
+    async def ask(
+        self, kind: str, *said: bytes, until: bytes, seconds: float = WORD_SECONDS
+    ) -> bool:
+        """Send frames, none or more, and wait until a text has the word `until` in it, the talk is over, or
+        no longer. True: it was heard. Raises `LineLost`.
+
+        The wait begins before the first byte leaves: what answers may be heard before the sender runs again.
+        """
+        told = self._waits[until] = trio.Event()
+        if said:
+            await self.say(kind, *said)
         if self.over.is_set():
             told.set()
         with trio.move_on_after(seconds):
             await told.wait()
-        return self._waits.pop(word, None) is None
+        return self._waits.pop(until, None) is None
 
     async def join(self, seat: Seat) -> bool:
         """Sit down and wait for the snapshot. False: the server did not let us."""
-        await self.say("join", join_frame(seat.token))
-        seated = await self.until(b'"cart_snapshot"')
+        seated = await self.ask("join", join_frame(seat.token), until=b'"cart_snapshot"')
         if self.code in (4401, 4404, 4410):
             self.world.leave(seat)
         return seated
@@ -99,8 +106,8 @@ class Talk:
     async def all_heard(self) -> None:
         """Wait until the server has worked off what was said, or has closed."""
         word = b"heard-%d" % self.chance.getrandbits(40)
-        await self.say("ping", frames.text(b'{"type":"ping","request_id":"' + word + b'"}'))
-        await self.until(word)
+        ping = frames.text(b'{"type":"ping","request_id":"' + word + b'"}')
+        await self.ask("ping", ping, until=word)
 
     async def end(self) -> None:
         """Leave in one of the ways in which people and networks do, and some in which they do not."""

@@ -65,10 +65,10 @@ async def wrong_joins(world: World, stock: Stock, chance: random.Random) -> None
         ]
     )
     async with open_talk(world, chance, session) as talk:
-        await talk.say(
-            "wrong join", first, *[chance.choice(stock.speech.good)] * chance.randint(0, 5)
-        )
-        if await talk.until(b'"cart_snapshot"', CLOSE_SECONDS):
+        behind = [chance.choice(stock.speech.good)] * chance.randint(0, 5)
+        if await talk.ask(
+            "wrong join", first, *behind, until=b'"cart_snapshot"', seconds=CLOSE_SECONDS
+        ):
             world.violation(f"was told the cart of {session} by {first[:300]!r}")
 
 

@@ -63,15 +63,15 @@ async def diner(world: World, stock: Stock, chance: random.Random) -> None:
         if not await talk.join(seat):
             return
         mark = f"d{chance.getrandbits(40):x}"
-        await talk.say(
+        await talk.ask(
             "command",
             frames.text(b'{"type":"clear_cart"}'),
             frames.text(
                 f'{{"type":"add_item","menu_item_id":456,"qty":1,"public_id":"{mark}",'
                 f'"request_id":"{mark}"}}'.encode()
             ),
+            until=mark.encode(),
         )
-        await talk.until(mark.encode())
         path = f"/api/sessions/{seat.session}/cart"
         answer = await world.ask("cart", chance, "GET", path, token=seat.token)
         if answer.status != 200:

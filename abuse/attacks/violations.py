@@ -109,5 +109,5 @@ async def early_bytes(world: World, stock: Stock, chance: random.Random) -> None
     await world.frames("early", max(1, behind.count(b"ping")))
     async with open_talk(world, chance, seat.session, behind=behind) as talk:
         if chance.random() < 0.5:
-            await talk.until(b"cart_snapshot", chance.random())
+            await talk.ask("early", until=b"cart_snapshot", seconds=chance.random())
         await talk.end()

@@ -211,10 +211,20 @@ async def _load(plan: "Plan", pos_delay: float) -> "Figures":
             figures.wrongs += await own.end()
             figures.wrongs += own.ledger_wrongs(driving.orders)
     if not figures.seated and not figures.interrupted:
-        why = ", ".join(figures.errors) or "no reason was given"
-        give_up(f"no table could be joined: {why}")
+        give_up(_why_nobody_sat_down(plan, figures))
     print_figures(console, figures)
     return figures
+
+
+def _why_nobody_sat_down(plan: "Plan", figures: "Figures") -> str:
+    why = ", ".join(figures.errors) or "no reason was given"
+    if "join not_found" not in figures.errors:
+        return f"no table could be joined: {why}"
+    code = plan.table_code.replace("{n}", "1")
+    return (
+        f"no table could be joined: {plan.server} knows no table {code!r} (join not_found); --table-code "
+        f"says what its tables' codes are, and a server with `--demo-tables {plan.tables}` has demo-1 and on"
+    )
 
 
 async def _until_signal(stop: trio.Event, scope: trio.CancelScope) -> None:

@@ -62,6 +62,9 @@ async def drive(
 ) -> Figures:
     """Run a plan against its server. When cancelled the workers are killed.
 
+    Where every table gives up before anybody has sat down nothing is measured: `seated` and `seconds` are 0,
+    and `errors` says why.
+
     Args:
         server_pid: the process whose cost is measured; without it the one that listens at the plan's
             address, where that is this machine's loopback.
@@ -147,8 +150,10 @@ class _Run:
                     worker = await self._start(number)
                     nursery.start_soon(self._listen, worker)
                 await self._sit()
-                await self._measure()
-                await self._settle()
+                if self._stop.is_set() or not self._nobody_will_come():
+                    await self._measure()
+                    await self._settle()
+                await self._end()
                 self._sum_up()
             finally:
                 for worker in self._workers:
@@ -225,6 +230,9 @@ class _Run:
         figures.given_up = sum(report.given_up for report in reports)
         return figures.seated + figures.given_up >= self._plan.tables
 
+    def _nobody_will_come(self) -> bool:
+        return not self._figures.seated and self._figures.given_up >= self._plan.tables
+
     async def _measure(self) -> None:
         self._driving.stage = "measuring"
         await self._say("measure")
@@ -241,6 +249,9 @@ class _Run:
         with trio.move_on_after(self._plan.settle_seconds + END_SECONDS):
             while not all(worker.report and worker.report.settled for worker in self._workers):
                 await self._look()
+
+    async def _end(self) -> None:
+        """Have the workers look whether all was true, and end."""
         self._driving.stage = "checking"
         self._show(self._driving)
         await self._say("end")

@@ -4,7 +4,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
+
+from comanda.actors.door import WRONG_PINS
 
 from .helpers import STAFF_TOKEN, Server, a_server, run
 
@@ -74,6 +77,21 @@ def test_a_play_says_the_pin_of_the_table_that_it_was_given(server: Server, dinn
     assert "This is not the table's PIN" in refused.stderr
     played = run(*to_play, "--pin", pin)
     assert (played.returncode, played.stderr) == (0, "")
+
+
+def test_a_play_at_a_table_whose_joining_rests_says_so(server: Server, dinner: Path) -> None:
+    ana = run("join", "demo-9", "--server", server.url, "--name", "Ana")
+    (pin,) = re.findall(r"PIN (\d{4})", ana.stdout)
+    wrong = {"name": "Eve", "pin": f"{(int(pin) + 1) % 10_000:04}"}
+    for _ in range(WRONG_PINS):
+        refused = httpx.post(f"{server.url}/api/tables/demo-9/join", json=wrong, trust_env=False)
+        assert refused.json()["code"] == "pin_wrong"
+    rests = run(
+        *("play", str(dinner), "--quiet", "--server", server.url, "--table", "demo-9", "--pin", pin)
+    )
+    assert rests.returncode == 2
+    assert "nothing can be played at table 'demo-9' now" in rests.stderr
+    assert "joining this table rests for a while" in rests.stderr
 
 
 def test_plays_one_after_another_find_demo_tables_that_nobody_sits_at(

@@ -140,8 +140,9 @@ class Terminal:
 
     def wait_for_end(self) -> int:
         """Read to the end; the exit code."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while self._read():
-            pass
+            assert time.monotonic() < deadline, f"no end after {self.seen[-2000:]!r}"
         return self.process.wait(PATIENCE_SECONDS)
 
     def _read(self) -> bool:

@@ -222,8 +222,8 @@ def _why_nobody_sat_down(plan: "Plan", figures: "Figures") -> str:
         return f"no table could be joined: {why}"
     code = plan.table_code.replace("{n}", "1")
     return (
-        f"no table could be joined: {plan.server} knows no table {code!r} (join not_found); --table-code "
-        f"says what its tables' codes are, and a server with `--demo-tables {plan.tables}` has demo-1 and on"
+        f"no table could be joined: {plan.server} has no table {code!r} (join not_found). --table-code names "
+        f"its tables; a server with `--demo-tables {plan.tables}` has demo-1 to demo-{plan.tables}"
     )
 
 

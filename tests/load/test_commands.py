@@ -46,7 +46,7 @@ def test_tables_that_are_not_there_are_said_and_the_others_driven(tmp_path: Path
         assert "join not_found 1" in ended.stdout
         ended = run("load", "--server", server.url, *SHORT, "--table-code", "none-{n}")
         assert ended.returncode == 2
-        assert "knows no table 'none-1' (join not_found); --table-code says" in ended.stderr
+        assert "has no table 'none-1' (join not_found). --table-code names" in ended.stderr
         assert "settling" not in ended.stdout + ended.stderr
 
 
